@@ -1,0 +1,39 @@
+# make demo   set up and run the main job on the bundled clip
+# make test   set up and run the tests
+# make lint   ruff, mypy --strict, import-linter
+# make bench  the figures of the README, from CLIPS (default: the bundled clip)
+
+PYTHON ?= python3
+VENV ?= .venv
+CLIPS ?= demo/bunny.mp4
+OUT ?= benchmarks/out
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.eval
+	$(BIN)/python -m benchmarks.demo demo/bunny.mp4 --out demo/out
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.eval
+	$(BIN)/python -m benchmarks.rd $(CLIPS) --out $(OUT)
+	$(BIN)/python -m benchmarks.kmac --out $(OUT)
+	$(BIN)/python -m benchmarks.memory demo/bunny.mp4 --out $(OUT)
+
+clean:
+	rm -rf $(VENV) demo/out benchmarks/out
+
+# One stamp per set of extras; made anew when pyproject.toml changes.
+$(VENV)/.%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sensic needs Python 3.11 or newer; set PYTHON=")'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@

@@ -1,0 +1,1 @@
+"""The codec: groups of pictures, threads, files. Knows no framework."""

@@ -1,0 +1,103 @@
+"""Looking into streams: what they say of themselves, and whether they hold what they promise."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from sensic.codec.decoder import Decoder
+from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
+from sensic.container import StreamReader
+from sensic.errors import UsageError
+from sensic.model import Model
+from sensic.video import Frame, VideoSource
+
+
+def probe(source: str | Path | bytes | BinaryIO) -> StreamInfo:
+    """Header and structure of a stream, every checksum checked, nothing decoded. Needs no model.
+
+    Raises StreamError and what is below it, UsageError for a pipe.
+    """
+    with StreamReader(source) as reader, reader.side() as side:
+        index, info = reader.index(), reader.header.info
+        step = index[-1].last_pts - index[-1].first_pts if index else 0
+        last = step // max(1, index[-1].frames - 1) if index and index[-1].frames > 1 else 0
+        span = index[-1].last_pts + last - index[0].first_pts if index else 0
+        return StreamInfo(
+            reader.header,
+            os.path.getsize(source) if isinstance(source, str | Path) else None,
+            sum(entry.payload_bytes for entry in index),
+            sum(entry.frames for entry in index),
+            sum(entry.starts_group for entry in index),
+            max(Fraction(0), span * info.time_base),
+            tuple(f"{stream.type}: {stream.codec_context.name}" if stream.codec_context else stream.type for stream in side.templates),
+        )
+
+
+def verify(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    reference: str | Path | BinaryIO | None = None,
+    model: str | Path | Model | None = None,
+    threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> VerifyReport:
+    """Check every checksum and decode every frame; compare with ``reference``, the video that was encoded, if given.
+
+    Raises StreamError and what is below it where something is wrong, UsageError where the reference has another
+    size or number of frames.
+    """
+    start = time.monotonic()
+    digest, errors, frames, groups = hashlib.sha256(), np.zeros(3), 0, 0
+    with StreamReader(source) as reader:
+        chosen = model_of(reader.header, model)
+        total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
+        groups = sum(entry.starts_group for entry in reader.index()) if reader.seekable else 0
+        backend = load_backend(chosen, threads, DECODER_GRAPHS)
+        original = VideoSource(reference) if reference is not None else None
+        try:
+            for frame in Decoder(chosen, backend, reader.header).frames(reader.blocks()):
+                for plane in frame.planes:
+                    digest.update(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).data)
+                if original is not None:
+                    errors += _squared_errors(frame, next(iter(original), None))
+                frames += 1
+                if progress is not None:
+                    progress(Progress(frames, total, 0, time.monotonic() - start))
+            if original is not None and next(iter(original), None) is not None:
+                raise UsageError(f"{reference} has more frames than the stream's {frames}")
+        finally:
+            if original is not None:
+                original.close()
+        depth = reader.header.info.depth
+    psnr = None
+    if reference is not None and frames:
+        y, u, v = (_psnr(error / frames, depth) for error in errors)
+        psnr = (y, u, v)
+    return VerifyReport(frames, groups, time.monotonic() - start, digest.hexdigest(), psnr)
+
+
+def _squared_errors(frame: Frame, original: Frame | None) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Mean squared errors of the three planes."""
+    if original is None:
+        raise UsageError("the reference has fewer frames than the stream")
+    if (frame.width, frame.height, frame.depth) != (original.width, original.height, original.depth):
+        raise UsageError(
+            f"the reference is {original.width}x{original.height} with {original.depth} bits, "
+            f"the stream {frame.width}x{frame.height} with {frame.depth}"
+        )
+    pairs = zip(frame.planes, original.planes, strict=True)
+    return np.array([np.square(np.subtract(a, b, dtype=np.float32)).mean(dtype=np.float64) for a, b in pairs])
+
+
+def _psnr(error: float, depth: int) -> float:
+    """Peak signal to noise ratio in dB of a mean squared error."""
+    return math.inf if error == 0 else 10 * math.log10(((1 << depth) - 1) ** 2 / error)

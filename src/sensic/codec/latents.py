@@ -1,0 +1,141 @@
+"""The entropy path of one group of pictures: latents to symbols and back, the same code on both sides.
+
+Everything here that decides a probability is an integer; see docs/bitstream.md, "Latents".
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder, TableStatistics
+from sensic.entropy.tables import SYMBOL_MAX
+from sensic.model import Model
+from sensic.motion import Field
+from sensic.runtime import Backend
+
+Floats = NDArray[np.float32]
+Symbols = NDArray[np.int32]
+Positions = NDArray[np.int64]
+
+
+class SymbolPort(Protocol):
+    """One side's end of the symbol stream."""
+
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+        """Symbols [n] of a run with means and table indices [n]; ``value`` is what the encoder wants to send."""
+        ...
+
+
+class SymbolWriter:
+    """The encoder's end: rounds values to symbols and writes them."""
+
+    def __init__(self, coder: SymbolEncoder, tables: ScaleTables) -> None:
+        self._coder, self._tables = coder, tables
+        self.bits: dict[str, float] = {}
+
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+        assert value is not None
+        residual = np.nan_to_num(value - mean, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
+        symbols = np.clip(np.rint(residual), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+        before = self._coder.bits
+        self._tables.encode(symbols, index, self._coder)
+        self.bits[part] = self.bits.get(part, 0.0) + self._coder.bits - before
+        return symbols
+
+
+class SymbolReader:
+    """The decoder's end."""
+
+    def __init__(self, coder: SymbolDecoder, tables: ScaleTables) -> None:
+        self._coder, self._tables = coder, tables
+
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+        return self._tables.decode(index, self._coder)
+
+
+class Pass(NamedTuple):
+    """Flat positions [n] in a latent [C, h, w], and the channel of each."""
+
+    where: Positions
+    channels: Positions
+
+
+@lru_cache(maxsize=8)
+def passes(channels: int, height: int, width: int) -> tuple[Pass, Pass]:
+    """The two passes over the latent.
+
+    The first takes odd squares (row + column odd) of the first half of the channels, even squares of the rest.
+    """
+    odd = np.indices((height, width)).sum(0) % 2 == 1
+    first = np.where(np.arange(channels)[:, None, None] < channels // 2, odd, ~odd).ravel()
+    both = (np.flatnonzero(first), np.flatnonzero(~first))
+    return tuple(Pass(where, where // (height * width)) for where in both)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=8)
+def whole(channels: int, height: int, width: int) -> Pass:
+    """One pass over everything, for the hyper-latent."""
+    where = np.arange(channels * height * width)
+    return Pass(where, where // (height * width))
+
+
+class LatentPath:
+    """Memory and adaptive statistics of a group of pictures of ``height`` x ``width`` blocks of 16 pixels.
+
+    ``adaptive=False`` leaves the statistics out (for measuring what they gain; not a stream anyone can read).
+    """
+
+    def __init__(self, model: Model, backend: Backend, height: int, width: int, adaptive: bool = True) -> None:
+        self._backend, self._tables = backend, model.tables
+        self._shape, self._channels = (height, width), model.sizes["latent"]
+        self._memory = np.ascontiguousarray(
+            np.broadcast_to(model.initial_memory[None, :, None, None], (1, model.initial_memory.size, height, width))
+        )
+        self._statistics = {
+            "z": TableStatistics(model.sizes["hyper"], model.tables),
+            "y": TableStatistics(self._channels, model.tables),
+        }
+        self._adaptive = adaptive
+        self.checksum = 0
+
+    def frame(
+        self, port: SymbolPort, motion: Field, quality: int, inter: bool, y: Floats | None = None, z: Floats | None = None
+    ) -> Floats:
+        """Code one frame; the encoder gives its latent ``y`` and hyper-latent ``z``, the decoder neither.
+
+        Returns the decoded latent [1, M, h, w], multiples of 1/8.
+        """
+        q, kind = np.array([quality], np.int64), np.array([int(inter)], np.int64)
+        mean, index = self._run("hyper", memory=self._memory, quality=q, inter=kind)
+        hyper = np.empty_like(mean)
+        self._pass(port, "z", whole(*mean.shape[1:]), mean, index, z, hyper)
+        vectors = motion[None].astype(np.float32)
+        features, mean, index = self._run("first", z=hyper, memory=self._memory, motion=vectors, quality=q, inter=kind)
+        latent = np.zeros((1, self._channels, *self._shape), np.float32)
+        first, second = passes(self._channels, *self._shape)
+        self._pass(port, "y", first, mean, index, y, latent)
+        mean, index = self._run("second", features=features, y_first=latent, quality=q)
+        self._pass(port, "y", second, mean, index, y, latent)
+        (self._memory,) = self._run("memory", memory=self._memory, y=latent)
+        return latent
+
+    def _run(self, graph: str, **inputs: NDArray[Any]) -> tuple[Floats, ...]:
+        return self._backend.run(graph, inputs)
+
+    def _pass(
+        self, port: SymbolPort, part: str, run: Pass, mean: Floats, index: Floats, value: Floats | None, out: Floats
+    ) -> None:
+        """Code the positions of a pass and fill their decoded values into ``out``."""
+        means, indices = mean.ravel()[run.where], index.ravel()[run.where].astype(np.uint8)
+        wanted = None if value is None else value.ravel()[run.where]
+        statistics = self._statistics[part]
+        shifted = statistics.apply(indices, run.channels) if self._adaptive else indices
+        symbols = port.exchange(part, wanted, means, shifted)
+        statistics.update(symbols, indices, run.channels)
+        self.checksum = google_crc32c.extend(self.checksum, symbols.astype("<i4").tobytes())
+        out.reshape(-1)[run.where] = symbols.astype(np.float32) + means

@@ -1,0 +1,100 @@
+"""What the operations on files tell: progress while they run, a report at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from sensic.container import StreamHeader
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``frames`` of ``total`` (None: unknown) are done after ``seconds``; ``bytes`` of output so far."""
+
+    frames: int
+    total: int | None
+    bytes: int
+    seconds: float
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """``estimated_bits`` is the ideal code length under the model's probabilities, ``bits`` the same by part
+    (motion, z, y, other); ``file_bytes`` counts everything, side streams included."""
+
+    frames: int
+    width: int
+    height: int
+    quality: int
+    model: str
+    file_bytes: int
+    payload_bytes: int
+    estimated_bits: float
+    bits: Mapping[str, float]
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Payload bits per luma pixel."""
+        return 8 * self.payload_bytes / max(1, self.frames * self.width * self.height)
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    frames: int
+    width: int
+    height: int
+    file_bytes: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Every checksum held and every frame was decoded. ``psnr`` (Y, U, V in dB; infinite when equal) compares with the
+    reference, if one was given; ``sha256`` is over the decoded planes, y, u, v of each frame, samples little-endian."""
+
+    frames: int
+    groups: int
+    seconds: float
+    sha256: str
+    psnr: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a stream says of itself, found without decoding. ``duration`` in seconds; ``streams`` names the others."""
+
+    header: StreamHeader
+    file_bytes: int | None
+    payload_bytes: int
+    frames: int
+    groups: int
+    duration: Fraction
+    streams: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        header = self.header
+        return {
+            "format_version": header.version,
+            "profile": header.profile,
+            "model": header.model.hex(),
+            "quality": header.quality,
+            "gop": header.gop,
+            "low_latency": header.low_latency,
+            "frames": self.frames,
+            "groups": self.groups,
+            "seconds": float(self.duration),
+            "file_bytes": self.file_bytes,
+            "payload_bytes": self.payload_bytes,
+            "streams": list(self.streams),
+            "video": json.loads(header.info.to_json()),
+        }

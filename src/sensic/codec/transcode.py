@@ -1,0 +1,128 @@
+"""Whole files: encode and decode."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from sensic.codec.decoder import Decoder
+from sensic.codec.encoder import Encoder
+from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
+from sensic.codec.settings import EncoderSettings, effort_of
+from sensic.container import StreamHeader, StreamReader, StreamWriter
+from sensic.errors import InputError, UsageError
+from sensic.model import Model
+from sensic.video import SideStreams, VideoInfo, VideoSink, VideoSource
+
+Source = str | Path | BinaryIO
+Destination = str | Path | BinaryIO
+
+
+def refuse_same_file(source: object, destination: object) -> None:
+    """Raises UsageError where writing would destroy what is being read."""
+    if all(isinstance(x, str | Path) and x != "-" and os.path.exists(x) for x in (source, destination)):
+        if os.path.samefile(source, destination):  # type: ignore[arg-type]
+            raise UsageError(f"{destination} is the input; write the output to another file")
+
+
+class _Count:
+    """Counts frames as they pass and tells the caller."""
+
+    def __init__(self, callback: ProgressCallback | None, info: VideoInfo) -> None:
+        self._callback, self._start, self.frames = callback, time.monotonic(), 0
+        self._total = info.frame_count
+        if self._total is None and info.duration is not None and info.rate is not None:
+            self._total = round(info.duration * info.rate)
+
+    def step(self, written: int) -> None:
+        self.frames += 1
+        if self._callback is not None:
+            total = None if self._total is None else max(self._total, self.frames)
+            self._callback(Progress(self.frames, total, written, self.seconds))
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+
+def _size(destination: Destination, otherwise: int) -> int:
+    return os.path.getsize(destination) if isinstance(destination, str | Path) and destination != "-" else otherwise
+
+
+def encode(
+    source: Source,
+    destination: Destination,
+    *,
+    quality: int = 32,
+    gop: int = 32,
+    preset: str | int = "medium",
+    low_latency: bool = False,
+    model: str | Path | Model | None = None,
+    threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> EncodeReport:
+    """Encode any video that FFmpeg reads into a Sensic stream (Matroska).
+
+    ``source`` and ``destination`` are paths, binary file objects, or "-" for standard input (y4m) and output.
+    ``quality`` goes from 0 (smallest) to 63 (best), ``gop`` is the distance of independent groups in frames (1 to 600),
+    ``preset`` a name (realtime, fast, medium, slow, best) or 0 to 9: how hard the encoder searches. ``low_latency``
+    writes and flushes every frame by itself. ``model`` is a shipped model's name or a model directory. Audio,
+    subtitles, chapters and metadata are copied.
+
+    Raises UsageError, InputError, OutputError, ModelError, BackendError. A path that can't be completed is not
+    left behind.
+    """
+    settings = EncoderSettings(quality, gop, effort_of(preset), low_latency)
+    refuse_same_file(source, destination)
+    loaded = Model.load(model)
+    with VideoSource(source) as video, SideStreams(source) as side:
+        info = video.info
+        header = StreamHeader(bytes.fromhex(loaded.id), quality, gop, info, low_latency)
+        backend = load_backend(loaded, threads)
+        count = _Count(progress, info)
+        with StreamWriter(destination, header, side) as writer:
+            encoder = Encoder(loaded, backend, info.width, info.height, settings)
+            for block in encoder.blocks(video, on_frame=lambda: count.step(writer.bytes_written)):
+                writer.write(block)
+            if not encoder.frames:
+                raise InputError(f"{source}: no frame could be decoded")
+        notes = (*video.notes, *side.notes, *writer.notes)
+    return EncodeReport(
+        encoder.frames, info.width, info.height, quality, loaded.id, _size(destination, writer.bytes_written),
+        writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+
+
+def decode(
+    source: Source | bytes,
+    destination: Destination,
+    *,
+    codec: str | None = None,
+    options: Mapping[str, str] | None = None,
+    format: str | None = None,
+    model: str | Path | Model | None = None,
+    threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> DecodeReport:
+    """Decode a Sensic stream into any container and codec that FFmpeg writes; lossless (FFV1, or y4m) by default.
+
+    ``codec``, ``options`` and ``format`` are FFmpeg's names; "-" writes y4m to standard output. Raises StreamError and
+    what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
+    """
+    refuse_same_file(source, destination)
+    with StreamReader(source) as reader, reader.side() as side:
+        chosen = model_of(reader.header, model)
+        backend = load_backend(chosen, threads, DECODER_GRAPHS)
+        info = reader.header.info
+        count = _Count(progress, info)
+        with VideoSink(destination, info, codec=codec, options=options, side=side, format=format) as sink:
+            for frame in Decoder(chosen, backend, reader.header).frames(reader.blocks()):
+                sink.write(frame)
+                count.step(0)
+        notes = tuple(dict.fromkeys((*side.notes, *sink.notes)))
+    return DecodeReport(count.frames, info.width, info.height, _size(destination, 0), count.seconds, notes)
+

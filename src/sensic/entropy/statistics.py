@@ -1,0 +1,68 @@
+"""Adaptive statistics: which table serves the symbols best, learned while coding.
+
+After every run of symbols, two histograms of (table index that the prior chose, magnitude that came) grow: one
+over all channels, one per channel. Priced with the stored cost of every magnitude under every table, the first
+says which table would have been cheapest for each index, the second by how many steps each channel is off. Both
+corrections apply to the next run. It repairs a prior that was trained on other footage, at no cost in training.
+
+Only integers take part: counts, stored costs, and sums below 2**53 (in float64 because BLAS multiplies those
+fastest; every sum is exact, whatever its order).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.entropy.coder import IntArray
+from sensic.entropy.tables import COST_STEPS, MAGNITUDES, SCALES, ScaleTables
+
+UNIT_SHIFT = 4  # an observation adds 16 to its count
+DECAY_SHIFT = 3  # every run keeps 7/8 of the counts, rounded up
+REACH = 8  # steps by which a channel may be corrected
+STEP_PENALTY = 2 * COST_STEPS << UNIT_SHIFT  # 2 bits for every step away from the prior's own index
+CHANNEL_PENALTY = 4 * COST_STEPS << UNIT_SHIFT
+
+Indices = NDArray[np.uint8]
+Channels = NDArray[np.int64]
+
+
+class TableStatistics:
+    """The statistics of ``channels`` channels; one for each side of the codec, and anew for each group of pictures."""
+
+    def __init__(self, channels: int, tables: ScaleTables) -> None:
+        self._channels = channels
+        steps = np.arange(SCALES)
+        reach = np.arange(-REACH, REACH + 1)
+        cost = tables.cost.astype(np.float64)
+        self._cost = cost.T.copy()  # [16, 64]
+        moved = np.clip(steps[:, None] + reach, 0, SCALES - 1)  # [64, 17]
+        self._moved_cost = cost[moved].transpose(0, 2, 1).reshape(SCALES * MAGNITUDES, reach.size)
+        self._step_penalty = (abs(steps[:, None] - steps) * STEP_PENALTY).astype(np.float64)
+        self._channel_penalty = (abs(reach) * CHANNEL_PENALTY).astype(np.float64)
+        self._common = np.zeros(SCALES * MAGNITUDES, np.int64)
+        self._own = np.zeros((channels, SCALES * MAGNITUDES), np.int64)
+        self._table = steps.astype(np.int16)  # the cheapest table of each index
+        self._shift = np.zeros(channels, np.int16)  # the cheapest correction of each channel
+
+    def apply(self, index: Indices, channels: Channels) -> Indices:
+        """Tables [n] to use for the prior's indices [n] of symbols in ``channels`` [n]."""
+        return np.clip(self._table[index] + self._shift[channels], 0, SCALES - 1).astype(np.uint8)
+
+    def update(self, symbols: IntArray, index: Indices, channels: Channels) -> None:
+        """Learn from a run: symbols [n], the prior's indices [n] and channels [n]."""
+        magnitude = np.minimum(np.abs(symbols), MAGNITUDES - 1).astype(np.int64)
+        _add(self._common, np.bincount(index.astype(np.int64) * MAGNITUDES + magnitude, minlength=self._common.size))
+        # The channel's correction is learned on top of the common one, with the tables that now apply.
+        corrected = self._table[index].astype(np.int64)
+        keys = (channels * SCALES + corrected) * MAGNITUDES + magnitude
+        _add(self._own, np.bincount(keys, minlength=self._own.size).reshape(self._own.shape))
+        common = self._common.reshape(SCALES, MAGNITUDES).astype(np.float64)
+        self._table = (common @ self._cost + self._step_penalty).argmin(1).astype(np.int16)
+        own = self._own.astype(np.float64) @ self._moved_cost + self._channel_penalty
+        self._shift = (own.argmin(1) - REACH).astype(np.int16)
+
+
+def _add(counts: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+    counts -= counts >> DECAY_SHIFT
+    counts += new << UNIT_SHIFT

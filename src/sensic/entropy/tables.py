@@ -1,0 +1,115 @@
+"""The 64 symbol tables of the latents: what they are made of, and how symbols are coded with them.
+
+A table of scale ``s`` serves symbols ``-r..r`` as categories ``0..2r`` and anything beyond as category
+``2r + 1``, the escape, whose distance from ``r`` follows as a plain number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.entropy.coder import FrequencyTable, IntArray, SymbolDecoder, SymbolEncoder
+from sensic.errors import DamagedError
+
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.11, 64.0
+LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
+SYMBOL_MAX = 1 << 20  # magnitudes beyond this are clamped by the encoder and refused by the decoder
+COST_STEPS = 1 << 14  # costs are stored in 1/16,384 bit: a near-certain zero costs less than 1/256
+COST_MAX = 1 << 20
+MAGNITUDES = 16  # of which statistics are kept; larger ones count as the largest
+
+
+def symbol_probabilities(scale: float, radius: int) -> NDArray[np.float64]:
+    """P(-r..r) under 0.998 Gaussian(scale) + 0.002 Laplace(scale + 2), unit bins: [2r + 1]."""
+    edges = np.arange(-radius, radius + 2) - 0.5
+    gauss = np.array([0.5 * math.erfc(-e / (scale * math.sqrt(2))) for e in edges])
+    b = scale + 2
+    laplace = np.where(edges < 0, 0.5 * np.exp(np.minimum(edges, 0) / b), 1 - 0.5 * np.exp(-np.maximum(edges, 0) / b))
+    return np.asarray(np.diff(0.998 * gauss + 0.002 * laplace))
+
+
+def build_tables() -> dict[str, NDArray[np.int32]]:
+    """Quantise the distributions once, for a model file.
+
+    Returns ``radius`` [64]; ``frequencies``: the tables one behind the other, ``2 * radius + 2`` integers each;
+    and ``cost`` [64, 16]: what a magnitude costs with each table, in 1/16,384 bit, from which statistics choose.
+    """
+    radii, frequencies, costs = [], [], []
+    for index in range(SCALES):
+        scale = SCALE_MIN * math.exp(index * LOG_STEP)
+        radius = math.ceil(5 * scale) + 6
+        p = symbol_probabilities(scale, radius)
+        counts = np.floor(np.append(p, max(1 - p.sum(), 1e-7)) * (1 << 36)).astype(np.int64)
+        table = FrequencyTable.from_counts(counts)
+        radii.append(radius)
+        frequencies.append(table.frequencies)
+        costs.append([round(COST_STEPS * _cost(table, radius, magnitude)) for magnitude in range(MAGNITUDES)])
+    return {
+        "radius": np.array(radii, np.int32),
+        "frequencies": np.concatenate(frequencies).astype(np.int32),
+        "cost": np.array(costs, np.int32),
+    }
+
+
+def _cost(table: FrequencyTable, radius: int, magnitude: int) -> float:
+    """Bits of a symbol of that magnitude, an escape counted with its plain number."""
+    if magnitude <= radius:
+        return float(table.bits[radius + magnitude])
+    return float(table.bits[-1]) + 6 + 2 * math.log2(magnitude - radius)
+
+
+class ScaleTables:
+    """The tables of one model, ready for coding. Raises ValueError when the arrays do not fit together."""
+
+    def __init__(self, radius: IntArray, frequencies: IntArray, cost: IntArray) -> None:
+        if radius.shape != (SCALES,) or radius.min() < 0:
+            raise ValueError("64 radii are needed")
+        if cost.shape != (SCALES, MAGNITUDES) or cost.min() < 0 or cost.max() >= COST_MAX:
+            raise ValueError("64 x 16 costs below 2**20 are needed")
+        sizes = 2 * radius.astype(np.int64) + 2
+        if frequencies.shape != (int(sizes.sum()),) or sizes.max() > 1 << 16:
+            raise ValueError("the frequencies do not fit the radii")
+        parts = np.split(frequencies.astype(np.int64), np.cumsum(sizes)[:-1])
+        self.radius = radius.astype(np.int64)
+        self.cost = cost.astype(np.int64)
+        self.tables = [FrequencyTable(part) for part in parts]
+
+    def encode(self, symbols: IntArray, index: NDArray[np.uint8], coder: SymbolEncoder) -> None:
+        """Write symbols [n] whose tables are ``index`` [n], grouped by table in ascending order."""
+        order = np.argsort(index, kind="stable")
+        grouped = symbols[order]
+        for scale, run in self._runs(index):
+            values = grouped[run]
+            radius = int(self.radius[scale])
+            outside = np.abs(values) > radius
+            coder.encode(np.where(outside, 2 * radius + 1, values + radius).astype(np.int32), self.tables[scale])
+            for value in values[outside]:
+                coder.encode_unsigned((abs(int(value)) - radius - 1) * 2 + (value < 0))
+
+    def decode(self, index: NDArray[np.uint8], coder: SymbolDecoder) -> IntArray:
+        """Read the symbols [n] whose tables are ``index`` [n]."""
+        grouped = np.empty(index.size, np.int32)
+        for scale, run in self._runs(index):
+            radius = int(self.radius[scale])
+            values = coder.decode(run.stop - run.start, self.tables[scale]) - radius
+            for position in np.flatnonzero(values > radius):
+                distance, negative = divmod(coder.decode_unsigned(), 2)
+                value = radius + 1 + distance
+                if value > SYMBOL_MAX:
+                    raise DamagedError("a decoded symbol is out of range")
+                values[position] = -value if negative else value
+            grouped[run] = values
+        symbols = np.empty_like(grouped)
+        symbols[np.argsort(index, kind="stable")] = grouped
+        return symbols
+
+    @staticmethod
+    def _runs(index: NDArray[np.uint8]) -> list[tuple[int, slice]]:
+        ends = np.cumsum(np.bincount(index, minlength=SCALES))
+        return [(s, slice(int(e - n), int(e))) for s, (e, n) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True)) if n]
+
+

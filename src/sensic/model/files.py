@@ -1,0 +1,114 @@
+"""Model directories: ``manifest.json`` and the files that it names by size and SHA-256.
+
+========================  ==================================================================
+``manifest.json``         format, name, sizes, quality offsets, facts, and the files below
+``tables.safetensors``    every integer of the entropy path
+``golden.safetensors``    inputs and outputs of the integer networks that a backend must reproduce
+``<graph>.onnx``          the seven networks: hyper, first, second, memory, context, analysis, synthesis
+``weights.safetensors``   the trained weights, for going on with training; not needed to run
+``README.md``             the model card (not part of the id)
+========================  ==================================================================
+
+The id of a model, which streams carry, is the SHA-256 of ``manifest.json``; as the manifest names the hash
+of every other file, the id fixes them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from sensic.errors import ModelError
+
+FORMAT = 1
+GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesis")
+MANIFEST_MAX = 1 << 20
+FILE_MAX = 256 << 20
+
+
+def write_model(
+    directory: Path,
+    *,
+    name: str,
+    networks: Mapping[str, int],
+    tables: Mapping[str, NDArray[Any]],
+    golden: Mapping[str, NDArray[Any]],
+    graphs: Mapping[str, bytes],
+    weights: bytes,
+    quality_offsets: Mapping[str, list[int]],
+    facts: Mapping[str, Any],
+) -> str:
+    """Write all files of a model and return its id. ``directory`` is made; existing files are replaced."""
+    files = {f"{g}.onnx": data for g, data in graphs.items()}
+    files["tables.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in tables.items()})
+    files["golden.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in golden.items()})
+    files["weights.safetensors"] = weights
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "networks": dict(networks),
+        "quality_offsets": dict(quality_offsets),
+        "facts": dict(facts),
+        "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in sorted(files.items())},
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    directory.mkdir(parents=True, exist_ok=True)
+    for file, data in files.items():
+        (directory / file).write_bytes(data)
+    (directory / "manifest.json").write_bytes(text)
+    return hashlib.sha256(text).hexdigest()
+
+
+def read_manifest(directory: Path) -> tuple[str, dict[str, Any]]:
+    """Id and contents of a manifest. Raises ModelError when it is missing, too large or not one of ours."""
+    path = directory / "manifest.json"
+    try:
+        if path.stat().st_size > MANIFEST_MAX:
+            raise ModelError(f"{path}: a manifest has at most {MANIFEST_MAX} bytes")
+        text = path.read_bytes()
+        manifest = json.loads(text)
+    except OSError as error:
+        raise ModelError(f"{directory}: not a model directory ({error.strerror} reading manifest.json)") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ModelError(f"{path}: model format {FORMAT} is needed; is it from a newer Sensic?")
+    missing = {"name", "networks", "quality_offsets", "files"} - manifest.keys()
+    if missing:
+        raise ModelError(f"{path}: {', '.join(sorted(missing))} missing")
+    return hashlib.sha256(text).hexdigest(), manifest
+
+
+def read_file(directory: Path, manifest: Mapping[str, Any], file: str) -> bytes:
+    """One file of a model, its size and hash checked before anything parses it."""
+    try:
+        entry = manifest["files"][file]
+        size, digest = int(entry["bytes"]), str(entry["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{directory}: the manifest does not name {file}") from error
+    path = directory / file
+    try:
+        if size > FILE_MAX or path.stat().st_size != size:
+            raise ModelError(f"{path}: size differs from the manifest")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ModelError(f"{path}: hash differs from the manifest; the file is damaged or was changed")
+    return data
+
+
+def read_tensors(directory: Path, manifest: Mapping[str, Any], file: str) -> dict[str, NDArray[Any]]:
+    try:
+        return dict(load_tensors(read_file(directory, manifest, file)))
+    except SafetensorError as error:
+        raise ModelError(f"{directory / file}: not a safetensors file") from error

@@ -1,0 +1,116 @@
+"""A model in memory: its integers, and the graphs that a backend compiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.entropy.tables import ScaleTables
+from sensic.errors import ModelError
+from sensic.model.files import GRAPHS, read_file, read_manifest, read_tensors
+
+SHIPPED = Path(__file__).parent / "shipped"
+DEFAULT = "default"
+QUALITIES = 64
+ACTIVATION_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model directory whose manifest was read. Files are read, and their hashes checked, when first needed.
+
+    ``id`` is the hex SHA-256 that streams name it by; ``name`` is for people.
+    """
+
+    directory: Path
+    id: str
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, source: str | Path | Model | None = None) -> Model:
+        """The default model for ``None``, a shipped model by name, or a model directory by path.
+
+        Raises ModelError when there is none, or it is damaged.
+        """
+        if isinstance(source, Model):
+            return source
+        path = Path(source if source is not None else DEFAULT)
+        if len(path.parts) == 1 and (SHIPPED / path / "manifest.json").is_file():
+            path = SHIPPED / path
+        elif path.name == "manifest.json":
+            path = path.parent
+        identity, manifest = read_manifest(path)
+        return cls(path, identity, manifest)
+
+    @classmethod
+    def default(cls) -> Model:
+        return cls.load()
+
+    @classmethod
+    def find(cls, identity: str) -> Model | None:
+        """The shipped model of that id, if there is one."""
+        for path in sorted(SHIPPED.iterdir()):
+            if (path / "manifest.json").is_file() and (model := cls.load(path)).id == identity:
+                return model
+        return None
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @cached_property
+    def integers(self) -> dict[str, NDArray[Any]]:
+        """Weights, biases and tables of the entropy path, as stored."""
+        return read_tensors(self.directory, self.manifest, "tables.safetensors")
+
+    @cached_property
+    def golden(self) -> dict[str, NDArray[Any]]:
+        return read_tensors(self.directory, self.manifest, "golden.safetensors")
+
+    @cached_property
+    def tables(self) -> ScaleTables:
+        try:
+            return ScaleTables(*[self.integers[f"tables.{k}"] for k in ("radius", "frequencies", "cost")])
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{self.directory}: the symbol tables are not usable: {error}") from error
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """``latent``, ``hyper``, ``memory`` and ``state``: channels, each 0 to 4,096."""
+        sizes = {k: self.manifest["networks"].get(k) for k in ("latent", "hyper", "memory", "state")}
+        if not all(isinstance(v, int) and 0 <= v <= 4096 for v in sizes.values()):
+            raise ModelError(f"{self.directory}: the network sizes are not usable")
+        return sizes
+
+    @cached_property
+    def initial_memory(self) -> NDArray[np.float32]:
+        """The memory at the start of a group, one value per channel: [E]."""
+        try:
+            return self.integers["initial"].astype(np.float32) / ACTIVATION_STEPS
+        except KeyError as error:
+            raise ModelError(f"{self.directory}: no initial memory") from error
+
+    def frame_quality(self, quality: int, position: int) -> int:
+        """Quality 0..63 of the frame at ``position`` in its group: the first is better, then a pattern repeats."""
+        offsets = self.manifest["quality_offsets"]
+        pattern = offsets["inter"]
+        offset = offsets["intra"] if position == 0 else pattern[(position - 1) % len(pattern)]
+        return min(max(quality + int(offset), 0), QUALITIES - 1)
+
+    def graph(self, name: str) -> bytes:
+        """An ONNX file, its hash checked. ``name`` is one of ``sensic.model.GRAPHS``."""
+        if name not in GRAPHS:
+            raise ModelError(f"no graph {name!r}; there are {', '.join(GRAPHS)}")
+        return read_file(self.directory, self.manifest, f"{name}.onnx")
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """The trained weights, for training and for backends that build the networks themselves."""
+        return read_tensors(self.directory, self.manifest, "weights.safetensors")
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, id={self.id[:16]})"

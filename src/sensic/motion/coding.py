@@ -1,0 +1,182 @@
+"""Motion fields as bits: coarse to fine, every vector predicted from decoded ones on all sides.
+
+The blocks of a field are visited in passes, first every 16th block of every 16th row, then those halfway, and so on
+down to all. Within a pass nothing depends on anything else of the pass, so a pass is a handful of array operations,
+while every block still sees four decoded neighbours around it. A vector is the median of those (a flag), or one of its
+other candidates (the same block's last vector, the other neighbours; a symbol), or the median plus a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from sensic.entropy.coder import FrequencyTable, SymbolDecoder, SymbolEncoder
+from sensic.errors import DamagedError
+from sensic.motion import contexts
+from sensic.motion.adaptive import Bools, FlagStatistics, Ints, Meter, Port, Reader, SymbolStatistics, Writer, runs
+from sensic.motion.field import LIMIT, Field
+
+COARSEST = 16
+"""Blocks between those of the first pass."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The blocks of one pass: flat indices [n], those of their four neighbours [4, n], and how fine it is (0..3)."""
+
+    blocks: Ints
+    neighbours: Ints
+    level: int
+
+
+def _mirror(index: Ints, step: int, size: int) -> Ints:
+    """index + step, or index - step where that is outside, or index itself."""
+    forward, backward = index + step, index - step
+    outside = np.where((backward >= 0) & (backward < size), backward, index)
+    return np.where((forward >= 0) & (forward < size), forward, outside)
+
+
+@lru_cache(maxsize=16)
+def passes(height: int, width: int) -> tuple[Pass, ...]:
+    """The coding order of a field of height × width blocks.
+
+    A neighbour outside the field is replaced by the one opposite; where that is outside too, by the block itself,
+    which holds its last vector until it is coded.
+    """
+    rows, columns = (index.ravel().astype(np.int64) for index in np.indices((height, width)))
+    out: list[Pass] = []
+
+    def add(where: Bools, offsets: list[tuple[int, int]], level: int) -> None:
+        y, x = rows[where], columns[where]
+        if y.size:
+            near = [_mirror(y, dy, height) * width + _mirror(x, dx, width) for dy, dx in offsets]
+            out.append(Pass(y * width + x, np.stack(near), level))
+
+    step = COARSEST
+    add((rows % step == 0) & (columns % step == 0), [(0, 0)] * 4, 0)
+    while step > 1:
+        half = step // 2
+        level = {2: 3, 4: 2}.get(step, 1)
+        odd_row, odd_column = rows % step == half, columns % step == half
+        on_row, on_column = rows % step == 0, columns % step == 0
+        add(odd_row & odd_column, [(-half, -half), (half, half), (-half, half), (half, -half)], level)
+        add((odd_row & on_column) | (on_row & odd_column), [(0, -half), (0, half), (-half, 0), (half, 0)], level)
+        step = half
+    return tuple(out)
+
+
+class MotionCoder:
+    """Codes the fields of one group of pictures. Encoder and decoder hold one each, in the same state.
+
+    ``previous`` is the last field coded, zero at the start. Call ``reset`` at the start of every group.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        """Sizes in blocks."""
+        self._shape = (height, width)
+        self.reset()
+
+    def reset(self) -> None:
+        self.previous: Field = np.zeros((2, *self._shape), np.int16)
+        self._flags = FlagStatistics(contexts.flag_counts())
+        self._choices = SymbolStatistics(contexts.choice_counts())
+        self._differences = SymbolStatistics(contexts.difference_counts())
+
+    def encode(self, field: Field, coder: SymbolEncoder) -> None:
+        """Append one field, int16 [2, h, w], within ±LIMIT (else ValueError)."""
+        if field.shape != self.previous.shape or int(np.abs(field.astype(np.int32)).max()) > LIMIT:
+            raise ValueError(f"a motion field has the shape {self.previous.shape} and values within ±{LIMIT}")
+        self._transcribe(field, Writer(coder))
+
+    def decode(self, coder: SymbolDecoder) -> Field:
+        """The next field. Raises DamagedError for vectors out of range."""
+        return self._transcribe(self.previous, Reader(coder))
+
+    def _transcribe(self, field: Field, port: Port) -> Field:
+        """Write ``field`` or, where the port is a reader, ignore it and return what is read."""
+        truth = field.reshape(2, -1).astype(np.int64)
+        last = self.previous.reshape(2, -1).astype(np.int64)
+        out = last.copy()
+        repeated = np.array([bool((truth == last).all())])
+        if not self._flags.code(port, np.array([contexts.REPEAT]), repeated)[0]:
+            for part in passes(*self._shape):
+                out[:, part.blocks] = self._vectors(truth[:, part.blocks], out, last, part, port)
+            if int(np.abs(out).max()) > LIMIT:
+                raise DamagedError("a motion vector is out of range")
+            self._choices.refresh()
+            self._differences.refresh()
+        self.previous = out.astype(np.int16).reshape(self.previous.shape)
+        return self.previous
+
+    def _vectors(self, truth: Ints, known: Ints, last: Ints, part: Pass, port: Port) -> Ints:
+        """The vectors [2, n] of one pass."""
+        near, here = known[:, part.neighbours], last[:, part.blocks]  # [2, 4, n], [2, n]
+        apart = np.abs(near[:, :, None] - near[:, None]).sum(0)  # [4, 4, n]
+        first = apart.sum(0).argmin(0)
+        median = np.take_along_axis(near, first[None, None], 1)[:, 0]
+        context = contexts.median_flag(part.level, near, median, here, last[:, part.neighbours])
+        hit = self._flags.code(port, context, (truth == median).all(0))
+        out = median.copy()
+        at = np.flatnonzero(~hit)
+        if at.size:
+            spread = np.take_along_axis(apart, first[None, None], 1)[0].max(0)
+            options = np.concatenate([median[:, None, at], here[:, None, at], near[:, :, at]], 1)
+            out[:, at] = self._others(truth[:, at], options, spread[at], part.level, port)
+        return out
+
+    def _others(self, truth: Ints, options: Ints, spread: Ints, level: int, port: Port) -> Ints:
+        """Vectors [2, n] that are not the median: one of ``options`` [2, 6, n], of which the median is the first."""
+        count, rank = _distinct(options)
+        is_option = (truth[:, None] == options).all(0)  # [6, n]
+        wanted = np.where(is_option.any(0), rank[is_option.argmax(0), np.arange(rank.shape[1])] - 1, count - 1)
+        choice = np.zeros_like(count)
+        at = np.flatnonzero(count > 1)
+        last_differs = rank[1] == 1
+        choice[at] = self._choices.code(port, contexts.choice(level, count, last_differs)[at], wanted[at])
+        place = (rank == choice + 1).argmax(0)
+        out = np.take_along_axis(options, place[None, None], 1)[:, 0]
+        at = np.flatnonzero(choice >= count - 1)
+        if at.size:
+            median = options[:, 0, at]
+            out[:, at] = median + self._difference(truth[:, at] - median, spread[at], port)
+        return out
+
+    def _difference(self, truth: Ints, spread: Ints, port: Port) -> Ints:
+        """Differences [2, n] of vectors from the median."""
+        x = self._component(truth[0], contexts.difference_x(spread), port)
+        y = self._component(truth[1], contexts.difference_y(spread, x), port)
+        return np.stack([x, y])
+
+    def _component(self, truth: Ints, context: Ints, port: Port) -> Ints:
+        """One component [n]: a symbol for sign and size class, then the bits below the class's leading ones."""
+        symbol, extra = contexts.classify(truth)
+        symbol = self._differences.code(port, context, symbol)
+        rest = np.zeros_like(symbol)
+        for bits, at in runs(contexts.EXTRA[symbol]):
+            if bits:
+                rest[at] = port.code(extra[at], UNIFORM[bits])
+        return contexts.assemble(symbol, rest)
+
+
+UNIFORM = tuple(FrequencyTable.uniform(1 << max(bits, 1)) for bits in range(contexts.WIDEST + 1))
+"""Tables for so many raw bits (the first is not used)."""
+
+
+def _distinct(options: Ints) -> tuple[Ints, Ints]:
+    """How many of ``options`` [2, k, n] differ [n], and the rank of each among them by first appearance [k, n]."""
+    same = (options[:, :, None] == options[:, None]).all(0)  # [k, k, n]
+    first = same.argmax(1)  # the earliest equal option
+    fresh = first == np.arange(first.shape[0])[:, None]
+    rank = np.cumsum(fresh, 0) - 1
+    return fresh.sum(0), np.take_along_axis(rank, first, 0)
+
+
+def measure(fields: list[Field]) -> float:
+    """The ideal length in bits of the fields of one group."""
+    coder, meter = MotionCoder(*fields[0].shape[1:]), Meter()
+    for field in fields:
+        coder._transcribe(field, meter)
+    return meter.bits

@@ -1,0 +1,134 @@
+"""Building blocks of the networks: pixel blocks in float, entropy blocks in dyadic integers.
+
+The entropy blocks compute with integers written as dyadic rationals: a weight is an int8 times a power
+of two, an activation an int8 times 1/16. float32 holds every product and every partial sum exactly as
+long as an accumulator stays below 2**24 steps, so any backend and any order of summation gives the same
+result (docs/bitstream.md, "Integer networks").
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATION_STEPS = 16.0  # activations are multiples of 1/16
+ACTIVATION_MAX = 127.0  # in steps
+BIAS_STEPS = 256.0
+MIN_WEIGHT_EXPONENT = -12  # keeps bias and accumulator on one grid below 2**24
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """Round half to even; the gradient passes straight through."""
+    return x + (torch.round(x) - x).detach()
+
+
+def quantize_activation(x: Tensor) -> Tensor:
+    """Clamp to +-127/16 and round to multiples of 1/16."""
+    return round_ste((x * ACTIVATION_STEPS).clamp(-ACTIVATION_MAX, ACTIVATION_MAX)) / ACTIVATION_STEPS
+
+
+class Block(nn.Module):
+    """Residual pixel block: depthwise 3x3 between 1x1s, then a gated 1x1 pair."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(channels, channels, 1)
+        self.d = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.b = nn.Conv2d(channels, channels, 1)
+        self.f1 = nn.Conv2d(channels, 2 * channels, 1)
+        self.f2 = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.b(self.d(F.leaky_relu(self.a(x), 0.01)))
+        value, gate = self.f1(x).chunk(2, 1)
+        return x + self.f2(value * torch.relu(gate))
+
+
+def blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*[Block(channels) for _ in range(count)])
+
+
+class GainTable(nn.Module):
+    """Per-channel gain, exponential in the quality.
+
+    ``forward(quality)`` takes a float tensor [B] in 0..1 and returns [B, C, 1, 1].
+    """
+
+    def __init__(self, channels: int, low: float = 0.0, high: float = 0.0, nodes: int = 8) -> None:
+        super().__init__()
+        self.t = nn.Parameter(torch.linspace(low, high, nodes)[:, None].repeat(1, channels))
+
+    def log_gain(self, quality: Tensor) -> Tensor:
+        return interpolate_nodes(self.t, quality)
+
+    def forward(self, quality: Tensor) -> Tensor:
+        return torch.exp(self.log_gain(quality))[:, :, None, None]
+
+
+def interpolate_nodes(nodes: Tensor, quality: Tensor) -> Tensor:
+    """Piecewise linear table [nodes, C] read at quality [B] in 0..1: [B, C]."""
+    last = nodes.shape[0] - 1
+    position = quality.clamp(0, 1) * last
+    index = position.floor().clamp(max=last - 1)
+    fraction = (position - index)[:, None]
+    index = index.long()
+    return nodes[index] * (1 - fraction) + nodes[index + 1] * fraction
+
+
+class IntegerConv(nn.Module):
+    """Convolution whose weights are int8 times a power of two per output channel."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
+        self.b = nn.Parameter(torch.zeros(outputs))
+        self.kernel, self.groups = kernel, groups
+        nn.init.kaiming_uniform_(self.w, a=math.sqrt(5))
+
+    def scale(self) -> Tensor:
+        """Power of two per output channel, [outputs, 1, 1, 1]."""
+        with torch.no_grad():
+            peak = self.w.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
+            exponent = torch.ceil(torch.log2(peak / 127)).clamp(min=MIN_WEIGHT_EXPONENT)
+            return torch.exp2(exponent)
+
+    def quantized(self) -> tuple[Tensor, Tensor]:
+        """Weights and biases as the dyadic rationals that both sides of the codec use."""
+        scale = self.scale()
+        return round_ste(self.w / scale) * scale, round_ste(self.b * BIAS_STEPS) / BIAS_STEPS
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.quantized()
+        return F.conv2d(x, weight, bias, padding=self.kernel // 2, groups=self.groups)
+
+
+class IntegerBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.a = IntegerConv(channels, channels)
+        self.d = IntegerConv(channels, channels, 3, channels)
+        self.b = IntegerConv(channels, channels)
+        self.f1 = IntegerConv(channels, channels)
+        self.f2 = IntegerConv(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = quantize_activation
+        x = q(x + self.b(q(self.d(q(F.relu(self.a(x)))))))
+        return q(x + self.f2(q(F.relu(self.f1(x)))))
+
+
+class GatedState(nn.Module):
+    """Convolutional GRU of the pixel path: ``h' = (1 - z) h + z tanh(candidate)``, all 1x1."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.gates = nn.Conv2d(inputs + channels, 2 * channels, 1)
+        self.candidate = nn.Conv2d(inputs + channels, channels, 1)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        update, reset = torch.sigmoid(self.gates(torch.cat([x, h], 1))).chunk(2, 1)
+        candidate = torch.tanh(self.candidate(torch.cat([x, reset * h], 1)))
+        return h + update * (candidate - h)
