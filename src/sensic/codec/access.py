@@ -26,7 +26,11 @@ class Video:
     """
 
     def __init__(
-        self, source: str | Path | bytes | BinaryIO, *, model: str | Path | Model | None = None, threads: int | None = None
+        self,
+        source: str | Path | bytes | BinaryIO,
+        *,
+        model: str | Path | Model | None = None,
+        threads: int | None = None,
     ) -> None:
         self._reader = StreamReader(source)
         try:
@@ -66,7 +70,7 @@ class Video:
     def at(self, seconds: float | Fraction) -> Frame:
         """The frame on show at that time of the stream. Raises UsageError before the first frame."""
         pts = Fraction(seconds) / self.info.time_base
-        block = bisect.bisect_right(self._index, pts, key=lambda entry: entry.first_pts) - 1
+        block = bisect.bisect_right(self._index, pts, key=lambda entry: Fraction(entry.first_pts)) - 1
         if block < 0:
             raise UsageError(f"the first frame comes later than {float(seconds):.3f} s")
         shown = self._frame(self._first[block])

@@ -36,7 +36,14 @@ class Encoder:
     """Encodes pictures of one size and depth. ``bits`` sums the ideal code length by part: motion, z, y, other."""
 
     def __init__(
-        self, model: Model, backend: Backend, width: int, height: int, settings: EncoderSettings, *, adaptive: bool = True
+        self,
+        model: Model,
+        backend: Backend,
+        width: int,
+        height: int,
+        settings: EncoderSettings,
+        *,
+        adaptive: bool = True,
     ) -> None:
         self._model, self._backend, self._settings, self._adaptive = model, backend, settings, adaptive
         self._size = (width, height)
@@ -114,4 +121,3 @@ class Encoder:
         write_checksum(coder, self._latents.checksum)
         self.bits["other"] += coder.bits - before
         return Block(tuple(records), starts, coder.finish())
-

@@ -39,4 +39,6 @@ def write_checksum(coder: SymbolEncoder, checksum: int) -> None:
 def check_checksum(coder: SymbolDecoder, checksum: int) -> None:
     low, high = coder.decode(2, _BYTE)
     if int(low) | int(high) << 8 != checksum & 0xFFFF:
-        raise DamagedError("the decoded symbols differ from those encoded: the stream or a backend's arithmetic is faulty")
+        raise DamagedError(
+            "the decoded symbols differ from those encoded: the stream or a backend's arithmetic is faulty"
+        )

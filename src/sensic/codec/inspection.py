@@ -38,7 +38,10 @@ def probe(source: str | Path | bytes | BinaryIO) -> StreamInfo:
             sum(entry.frames for entry in index),
             sum(entry.starts_group for entry in index),
             max(Fraction(0), span * info.time_base),
-            tuple(f"{stream.type}: {stream.codec_context.name}" if stream.codec_context else stream.type for stream in side.templates),
+            tuple(
+                f"{stream.type}: {stream.codec_context.name}" if stream.codec_context else stream.type
+                for stream in side.templates
+            ),
         )
 
 

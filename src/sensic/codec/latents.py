@@ -41,7 +41,7 @@ class SymbolWriter:
     def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
         assert value is not None
         residual = np.nan_to_num(value - mean, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
-        symbols = np.clip(np.rint(residual), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+        symbols: Symbols = np.clip(np.rint(residual), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
         before = self._coder.bits
         self._tables.encode(symbols, index, self._coder)
         self.bits[part] = self.bits.get(part, 0.0) + self._coder.bits - before
@@ -104,7 +104,13 @@ class LatentPath:
         self.checksum = 0
 
     def frame(
-        self, port: SymbolPort, motion: Field, quality: int, inter: bool, y: Floats | None = None, z: Floats | None = None
+        self,
+        port: SymbolPort,
+        motion: Field,
+        quality: int,
+        inter: bool,
+        y: Floats | None = None,
+        z: Floats | None = None,
     ) -> Floats:
         """Code one frame; the encoder gives its latent ``y`` and hyper-latent ``z``, the decoder neither.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from sensic.model import Model
 from sensic.motion import BLOCK, Field, warp
 from sensic.runtime import Backend
 from sensic.video import Frame
+from sensic.video.frame import Plane
 
 Floats = NDArray[np.float32]
 Planes = tuple[Floats, Floats]  # y [1, 1, H, W] and uv [1, 2, H/2, W/2], -0.5..0.5
@@ -20,12 +23,12 @@ def padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def extend(plane: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
+def extend(plane: Plane, height: int, width: int) -> Plane:
     """Repeat the last row and column up to the given size."""
     down, right = height - plane.shape[0], width - plane.shape[1]
     if not down and not right:
         return plane
-    return np.asarray(cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE))
+    return cast(Plane, cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE))
 
 
 def to_tensors(frame: Frame) -> Planes:
@@ -40,14 +43,14 @@ def to_tensors(frame: Frame) -> Planes:
     return y[None, None], uv
 
 
-def to_planes(planes: Planes, height: int, width: int, depth: int) -> tuple[NDArray[np.generic], ...]:
+def to_planes(planes: Planes, height: int, width: int, depth: int) -> tuple[Plane, ...]:
     """Rounded and cropped planes y, u, v of the given luma size."""
     peak = np.float32((1 << depth) - 1)
     kind = np.uint8 if depth == 8 else np.uint16
 
-    def whole(plane: Floats) -> NDArray[np.generic]:
+    def whole(plane: Floats) -> Plane:
         scaled = (plane + np.float32(0.5)) * peak + np.float32(0.5)
-        return np.clip(scaled, 0, peak).astype(kind)
+        return cast(Plane, np.clip(scaled, 0, peak).astype(kind))
 
     half = (-(-height // 2), -(-width // 2))
     y, uv = planes
@@ -68,8 +71,7 @@ class PixelPath:
         self._backend = backend
         self._shape = (height, width)
         self._reference: Planes | None = None
-        self._prediction: Floats | None = None
-        self._context: Floats | None = None
+        self._given: dict[str, Floats] = {}  # prediction and context of the picture at hand
 
     @property
     def reference(self) -> NDArray[np.uint8]:
@@ -86,22 +88,20 @@ class PixelPath:
             assert self._reference is not None
             moved, chroma = warp(self._reference[0][0, 0], self._reference[1][0], motion)
             y, uv = moved[None, None], chroma[None]
-        self._prediction, self._context = self._backend.run("context", {"y": y, "uv": uv, "quality": _index(quality)})
+        prediction, context = self._backend.run("context", {"y": y, "uv": uv, "quality": _index(quality)})
+        self._given = {"prediction": prediction, "context": context}
 
     def analyse(self, planes: Planes, quality: int) -> tuple[Floats, Floats]:
         """Latent and hyper-latent of a picture, not yet rounded (encoder only)."""
         latent, hyper = self._backend.run(
             "analysis",
-            {"y": planes[0], "uv": planes[1], "prediction": self._prediction, "context": self._context, "quality": _index(quality)},
+            {"y": planes[0], "uv": planes[1], **self._given, "quality": _index(quality)},
         )
         return latent, hyper
 
     def synthesise(self, latent: Floats, quality: int) -> Planes:
         """The picture of a decoded latent; it becomes the reference of the next."""
-        y, uv = self._backend.run(
-            "synthesis",
-            {"latent": latent, "prediction": self._prediction, "context": self._context, "quality": _index(quality)},
-        )[:2]
+        y, uv = self._backend.run("synthesis", {"latent": latent, **self._given, "quality": _index(quality)})
         self._reference = (y, uv)
         return self._reference
 

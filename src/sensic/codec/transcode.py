@@ -125,4 +125,3 @@ def decode(
                 count.step(0)
         notes = tuple(dict.fromkeys((*side.notes, *sink.notes)))
     return DecodeReport(count.frames, info.width, info.height, _size(destination, 0), count.seconds, notes)
-

@@ -38,14 +38,19 @@ PROFILES = ("neural", "perceptual", "sensing")
 MODEL_BYTES = 32
 
 DICTIONARY = (
-    b'"hdr":{"content_light":{"max_content":1000,"max_average":400},"mastering_display":{"luminance":["primaries":[['
-    b'"chapters":[{"end":"id":,"start":0,"tags":{"title":"Chapter "},"time_base":[1,1000]},'
-    b'"rotation":-90,"field_order":"tff","notes":["is converted to 4:2:0","sample_aspect_ratio":[1,1],'
-    b'"tags":{"artist":"comment":"creation_time":"1970-01-01T00:00:00.000000Z","encoder":"Lavf","language":"eng",'
-    b'"handler_name":"VideoHandler","major_brand":"isom","minor_version":"512","compatible_brands":"isomiso2avc1mp41",'
-    b'"title":"},"source_format":"yuv444p10le","yuv422p10le","yuvj420p","yuv420p10le",'
-    b'{"chroma_location":1,"colour":{"full_range":false,"matrix":9,"primaries":9,"transfer":16,"matrix":1,"primaries":1,'
-    b'"transfer":1},"sample_aspect_ratio":[1,1]}'
+    b'"hdr":{"ambient_viewing":{"illuminance":[3140000,10000],"white_point":[[15635,50000],[16450,50000]]},'
+    b'"content_light":{"average":400,"maximum":1000},"mastering_display":{"luminance":[[1,10000],[1000,1]],'
+    b'"primaries":[[[34000,50000],[16000,50000]],[[13250,50000],[34500,50000]],[[7500,50000],[3000,50000]]],'
+    b'"white_point":[[15635,50000],[16450,50000]]}},"display_matrix":[65536,0,0,0,65536,0,0,0,1073741824],'
+    b'"chapters":[{"end":1000,"id":1,"start":0,"tags":{"title":"Chapter 1"},"time_base":[1,1000]}],'
+    b'"notes":["interlaced (top field first); coded as whole frames and flagged"," is converted to 4:2:0"],'
+    b'"tags":{"artist":"","comment":"","copyright":"","com.android.version":"1","location":"+","title":"",'
+    b'"rotation":-90,"source_format":"yuv444p10le","yuv422p10le","yuv422p","yuv444p","field_order":"tff",'
+    b'"stream_tags":{"creation_time":"2024-01-01T00:00:00.000000Z","language":"eng"},"tags":{"creation_time":"2024-'
+    b'{"chroma_location":1,"colour":{"full_range":true,"matrix":6,"primaries":5,"transfer":6},'
+    b'{"colour":{"full_range":false,"matrix":9,"primaries":9,"transfer":16},"source_format":"yuv420p10le","yuvj420p",'
+    b'{"colour":{"full_range":false,"matrix":1,"primaries":1,"transfer":1},"sample_aspect_ratio":[1,1],'
+    b'"stream_tags":{"language":"und"}}'
 )
 
 _LOW_LATENCY, _TEN_BIT = 1 << 6, 1 << 7

@@ -56,7 +56,9 @@ class FrequencyTable:
     @property
     def model(self) -> constriction.stream.model.Categorical:
         if self._model is None:
-            self._model = constriction.stream.model.Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
+            self._model = constriction.stream.model.Categorical(
+                (self.frequencies - 1).astype(np.float64), perfect=False
+            )
         return self._model
 
     @property
@@ -90,7 +92,8 @@ class SymbolEncoder:
 
     def finish(self) -> bytes:
         """The coded bytes: little-endian 32-bit words."""
-        return self._coder.get_compressed().astype("<u4").tobytes()
+        words: NDArray[np.uint32] = self._coder.get_compressed()
+        return words.astype("<u4").tobytes()
 
 
 class SymbolDecoder:

@@ -47,7 +47,8 @@ class TableStatistics:
 
     def apply(self, index: Indices, channels: Channels) -> Indices:
         """Tables [n] to use for the prior's indices [n] of symbols in ``channels`` [n]."""
-        return np.clip(self._table[index] + self._shift[channels], 0, SCALES - 1).astype(np.uint8)
+        tables: Indices = np.clip(self._table[index] + self._shift[channels], 0, SCALES - 1).astype(np.uint8)
+        return tables
 
     def update(self, symbols: IntArray, index: Indices, channels: Channels) -> None:
         """Learn from a run: symbols [n], the prior's indices [n] and channels [n]."""
@@ -59,7 +60,8 @@ class TableStatistics:
         _add(self._own, np.bincount(keys, minlength=self._own.size).reshape(self._own.shape))
         common = self._common.reshape(SCALES, MAGNITUDES).astype(np.float64)
         self._table = (common @ self._cost + self._step_penalty).argmin(1).astype(np.int16)
-        own = self._own.astype(np.float64) @ self._moved_cost + self._channel_penalty
+        # One product per channel, small enough for BLAS to stay on this thread: its helpers would starve the networks.
+        own = (self._own[:, None].astype(np.float64) @ self._moved_cost)[:, 0] + self._channel_penalty
         self._shift = (own.argmin(1) - REACH).astype(np.int16)
 
 

@@ -110,6 +110,8 @@ class ScaleTables:
     @staticmethod
     def _runs(index: NDArray[np.uint8]) -> list[tuple[int, slice]]:
         ends = np.cumsum(np.bincount(index, minlength=SCALES))
-        return [(s, slice(int(e - n), int(e))) for s, (e, n) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True)) if n]
-
-
+        return [
+            (s, slice(int(e - n), int(e)))
+            for s, (e, n) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True))
+            if n
+        ]

@@ -44,7 +44,7 @@ def write_model(
     golden: Mapping[str, NDArray[Any]],
     graphs: Mapping[str, bytes],
     weights: bytes,
-    quality_offsets: Mapping[str, list[int]],
+    quality_offsets: Mapping[str, int | list[int]],
     facts: Mapping[str, Any],
 ) -> str:
     """Write all files of a model and return its id. ``directory`` is made; existing files are replaced."""

@@ -81,9 +81,9 @@ class Model:
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """``latent``, ``hyper``, ``memory`` and ``state``: channels, each 0 to 4,096."""
-        sizes = {k: self.manifest["networks"].get(k) for k in ("latent", "hyper", "memory", "state")}
-        if not all(isinstance(v, int) and 0 <= v <= 4096 for v in sizes.values()):
+        """``latent``, ``hyper`` and ``memory``: channels, each 1 to 4,096."""
+        sizes = {k: self.manifest["networks"].get(k) for k in ("latent", "hyper", "memory")}
+        if not all(isinstance(v, int) and 1 <= v <= 4096 for v in sizes.values()):
             raise ModelError(f"{self.directory}: the network sizes are not usable")
         return sizes
 
@@ -91,7 +91,7 @@ class Model:
     def initial_memory(self) -> NDArray[np.float32]:
         """The memory at the start of a group, one value per channel: [E]."""
         try:
-            return self.integers["initial"].astype(np.float32) / ACTIVATION_STEPS
+            return np.asarray(self.integers["initial"], np.float32) / np.float32(ACTIVATION_STEPS)
         except KeyError as error:
             raise ModelError(f"{self.directory}: no initial memory") from error
 

@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 REACH = 112
 STEP = 16
 """What one observation adds to a count."""
-CEILING = 255 * STEP
+CEILING = 511 * STEP
 """Counts whose sum passes this are halved, so that old statistics fade."""
 
 

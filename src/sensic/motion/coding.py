@@ -25,11 +25,12 @@ COARSEST = 16
 
 @dataclass(frozen=True)
 class Pass:
-    """The blocks of one pass: flat indices [n], those of their four neighbours [4, n], and how fine it is (0..3)."""
+    """The blocks of one pass: flat indices [n], those of their four neighbours [4, n], and its kind: 0 the
+    first, then two for each of coarse, middle and fine (neighbours diagonal, neighbours straight)."""
 
     blocks: Ints
     neighbours: Ints
-    level: int
+    kind: int
 
 
 def _mirror(index: Ints, step: int, size: int) -> Ints:
@@ -49,21 +50,21 @@ def passes(height: int, width: int) -> tuple[Pass, ...]:
     rows, columns = (index.ravel().astype(np.int64) for index in np.indices((height, width)))
     out: list[Pass] = []
 
-    def add(where: Bools, offsets: list[tuple[int, int]], level: int) -> None:
+    def add(where: Bools, offsets: list[tuple[int, int]], kind: int) -> None:
         y, x = rows[where], columns[where]
         if y.size:
             near = [_mirror(y, dy, height) * width + _mirror(x, dx, width) for dy, dx in offsets]
-            out.append(Pass(y * width + x, np.stack(near), level))
+            out.append(Pass(y * width + x, np.stack(near), kind))
 
     step = COARSEST
     add((rows % step == 0) & (columns % step == 0), [(0, 0)] * 4, 0)
     while step > 1:
         half = step // 2
-        level = {2: 3, 4: 2}.get(step, 1)
+        kind = {2: 5, 4: 3}.get(step, 1)
         odd_row, odd_column = rows % step == half, columns % step == half
         on_row, on_column = rows % step == 0, columns % step == 0
-        add(odd_row & odd_column, [(-half, -half), (half, half), (-half, half), (half, -half)], level)
-        add((odd_row & on_column) | (on_row & odd_column), [(0, -half), (0, half), (-half, 0), (half, 0)], level)
+        add(odd_row & odd_column, [(-half, -half), (half, half), (-half, half), (half, -half)], kind)
+        add((odd_row & on_column) | (on_row & odd_column), [(0, -half), (0, half), (-half, 0), (half, 0)], kind + 1)
         step = half
     return tuple(out)
 
@@ -115,29 +116,26 @@ class MotionCoder:
         """The vectors [2, n] of one pass."""
         near, here = known[:, part.neighbours], last[:, part.blocks]  # [2, 4, n], [2, n]
         apart = np.abs(near[:, :, None] - near[:, None]).sum(0)  # [4, 4, n]
-        first = apart.sum(0).argmin(0)
-        median = np.take_along_axis(near, first[None, None], 1)[:, 0]
-        context = contexts.median_flag(part.level, near, median, here, last[:, part.neighbours])
-        hit = self._flags.code(port, context, (truth == median).all(0))
-        out = median.copy()
+        order, every = apart.sum(0).argmin(0), np.arange(part.blocks.size)
+        median, apart = near[:, order, every], apart[order, :, every]  # [2, n], [n, 4]
+        context = contexts.median_flag(part.kind, near, apart, median, here, last[:, part.neighbours])
+        hit = self._flags.code(port, context, _equal(truth, median))
         at = np.flatnonzero(~hit)
         if at.size:
-            spread = np.take_along_axis(apart, first[None, None], 1)[0].max(0)
             options = np.concatenate([median[:, None, at], here[:, None, at], near[:, :, at]], 1)
-            out[:, at] = self._others(truth[:, at], options, spread[at], part.level, port)
-        return out
+            median[:, at] = self._others(truth[:, at], options, apart[at].max(1), part.kind, port)
+        return median
 
-    def _others(self, truth: Ints, options: Ints, spread: Ints, level: int, port: Port) -> Ints:
+    def _others(self, truth: Ints, options: Ints, spread: Ints, kind: int, port: Port) -> Ints:
         """Vectors [2, n] that are not the median: one of ``options`` [2, 6, n], of which the median is the first."""
         count, rank = _distinct(options)
-        is_option = (truth[:, None] == options).all(0)  # [6, n]
-        wanted = np.where(is_option.any(0), rank[is_option.argmax(0), np.arange(rank.shape[1])] - 1, count - 1)
+        is_option = _equal(truth[:, None], options)  # [6, n]
+        every = np.arange(count.size)
+        wanted = np.where(is_option.any(0), rank[is_option.argmax(0), every], count) - 1
         choice = np.zeros_like(count)
         at = np.flatnonzero(count > 1)
-        last_differs = rank[1] == 1
-        choice[at] = self._choices.code(port, contexts.choice(level, count, last_differs)[at], wanted[at])
-        place = (rank == choice + 1).argmax(0)
-        out = np.take_along_axis(options, place[None, None], 1)[:, 0]
+        choice[at] = self._choices.code(port, contexts.choice(kind, count[at], rank[1, at] == 1), wanted[at])
+        out = options[:, (rank == choice + 1).argmax(0), every]
         at = np.flatnonzero(choice >= count - 1)
         if at.size:
             median = options[:, 0, at]
@@ -165,13 +163,17 @@ UNIFORM = tuple(FrequencyTable.uniform(1 << max(bits, 1)) for bits in range(cont
 """Tables for so many raw bits (the first is not used)."""
 
 
+def _equal(a: Ints, b: Ints) -> Bools:
+    """Where vectors [2, ...] are the same."""
+    return (a[0] == b[0]) & (a[1] == b[1])
+
+
 def _distinct(options: Ints) -> tuple[Ints, Ints]:
     """How many of ``options`` [2, k, n] differ [n], and the rank of each among them by first appearance [k, n]."""
-    same = (options[:, :, None] == options[:, None]).all(0)  # [k, k, n]
-    first = same.argmax(1)  # the earliest equal option
-    fresh = first == np.arange(first.shape[0])[:, None]
+    first = _equal(options[:, :, None], options[:, None]).argmax(1)  # the earliest equal option, [k, n]
+    fresh = first == np.arange(len(first))[:, None]
     rank = np.cumsum(fresh, 0) - 1
-    return fresh.sum(0), np.take_along_axis(rank, first, 0)
+    return rank[-1] + 1, rank[first, np.arange(first.shape[1])]
 
 
 def measure(fields: list[Field]) -> float:

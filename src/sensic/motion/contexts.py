@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensic.motion.adaptive import STEP, Bools, Ints
+from sensic.entropy.coder import PRECISION
+from sensic.motion.adaptive import ODDS, REACH, STEP, Bools, Ints
+from sensic.motion.initial import CHOICES, HISTORY_ODDS, MAGNITUDES, SHAPE_ODDS
 
-LEVELS = 4
+FLAG_TRUST, CHOICE_TRUST, DIFFERENCE_TRUST = 14, 10, 40
+"""How many observations the initial counts are worth."""
+
+KINDS, SHAPES = 7, 7
 REPEAT = 0
 """The context of the flag that a field repeats the last one."""
-_FLAGS = 1 + LEVELS * 4 * 2 * 3 * 3
-_CHOICES, _OPTIONS = LEVELS * 4 * 2, 5
+_FLAGS = 1 + KINDS * SHAPES * 18
+_CHOICES, _OPTIONS = 16, 5
 _DIFFERENCES = 3 + 9
 
 # Size classes of a difference's magnitude: 0, 1, 2, 3, 4, then two for every doubling (5-6, 7-8, 9-12, 13-16, ...).
@@ -40,22 +45,28 @@ def assemble(symbols: Ints, extra: Ints) -> Ints:
     return np.where(symbols > CLASSES, -size, size)
 
 
-def median_flag(level: int, near: Ints, median: Ints, here: Ints, near_last: Ints) -> Ints:
-    """Is the vector its neighbours' median? Asked knowing how many of ``near`` [2, 4, n] are that, whether the block's
-    last vector is that, how many neighbours kept theirs, and how many had the block's last vector."""
-    agreeing = (near == median[:, None]).all(0).sum(0) - 1
-    same = (here == median).all(0)
-    steady = _STEADY[(near == near_last).all(0).sum(0)]
-    joined = _STEADY[(near_last == here[:, None]).all(0).sum(0)]
-    return 1 + (((level * 4 + agreeing) * 2 + same) * 3 + steady) * 3 + joined
+def median_flag(kind: int, near: Ints, apart: Ints, median: Ints, here: Ints, near_last: Ints) -> Ints:
+    """Is the vector its neighbours' median? [n] contexts, of ``kind`` of pass × shape of the surroundings × history.
+
+    Shape: how many of the neighbours ``near`` [2, 4, n] are the median, and whether the others are far from it
+    (``apart`` [n, 4], quarter pixels). History: whether the block's last vector ``here`` [2, n] is the median, how
+    many neighbours kept their last vectors ``near_last``, and how many of those were the block's.
+    """
+    agreeing = (apart == 0).sum(1)
+    shape = np.where(agreeing == 4, SHAPES - 1, 2 * (agreeing - 1) + (apart.max(1) > 3))
+    same = (here[0] == median[0]) & (here[1] == median[1])
+    steady = ((near[0] == near_last[0]) & (near[1] == near_last[1])).sum(0)
+    joined = ((near_last[0] == here[0]) & (near_last[1] == here[1])).sum(0)
+    return 1 + (((kind * SHAPES + shape) * 2 + same) * 3 + _FEW[steady]) * 3 + _FEW[joined]
 
 
-_STEADY = np.array([0, 0, 1, 1, 2], np.int64)
+_FEW = np.array([0, 0, 1, 1, 2], np.int64)
+"""Of four: few, some, all."""
 
 
-def choice(level: int, count: Ints, last_differs: Bools) -> Ints:
+def choice(kind: int, count: Ints, last_differs: Bools) -> Ints:
     """Which of ``count`` options? (2..5; the median, which it is not, included.)"""
-    return (level * 4 + count - 2) * 2 + last_differs
+    return ((count - 2) * 2 + last_differs) * 2 + (kind > 2)
 
 
 def _spread_class(spread: Ints) -> Ints:
@@ -72,13 +83,25 @@ def difference_y(spread: Ints, x: Ints) -> Ints:
 
 
 def flag_counts() -> Ints:
-    return np.full((_FLAGS, 2), STEP // 2, np.int64)
+    """[contexts, 2]: zeros and ones."""
+    odds = [_FIRST_REPEAT]
+    for kind in range(KINDS):
+        for shape in range(SHAPES):
+            odds += [SHAPE_ODDS[kind][shape] + history for history in HISTORY_ODDS[shape]]
+    tables = np.stack([ODDS[min(max(index, -REACH), REACH) + REACH].frequencies for index in odds])
+    return np.maximum(tables * (FLAG_TRUST * STEP) >> PRECISION, 1)
+
+
+_FIRST_REPEAT = -16
 
 
 def choice_counts() -> Ints:
     """[contexts, 5]: the options after the median in order; with ``count`` options the symbol count - 1 says none."""
-    return np.full((_CHOICES, _OPTIONS), STEP // 2, np.int64)
+    return np.array(CHOICES, np.int64) * (CHOICE_TRUST * STEP) // 64
 
 
 def difference_counts() -> Ints:
-    return np.full((_DIFFERENCES, SYMBOLS), STEP // 2, np.int64)
+    """[contexts, SYMBOLS]"""
+    sizes = np.array(MAGNITUDES, np.int64) * (DIFFERENCE_TRUST * STEP)
+    half = np.maximum(sizes[:, 1:] // 1024, 1)
+    return np.concatenate([np.maximum(sizes[:, :1] // 512, 1), half, half], 1)

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from sensic.networks.layers import (
     GainTable,
-    GatedState,
     IntegerBlock,
     IntegerConv,
     blocks,
@@ -41,7 +40,6 @@ class NetworkSize:
     latent: int = 128
     hyper: int = 48
     memory: int = 96
-    state: int = 0  # channels of the recurrent pixel state h; 0 leaves it out
     context_blocks: int = 1
     analysis_blocks: int = 3
     synthesis_blocks: int = 2
@@ -87,15 +85,9 @@ class Context(nn.Module):
         self.c_in = nn.Conv2d(PACKED, size.features, 1)
         self.c_blk = blocks(size.features, size.context_blocks)
         self.gain = GainTable(size.features)
-        self.h_in = nn.Conv2d(size.state, size.features, 1, bias=False) if size.state else None
-        if self.h_in is not None:
-            nn.init.zeros_(self.h_in.weight)
 
-    def forward(self, prediction: Tensor, state: Tensor | None, quality: Tensor) -> Tensor:
-        x = self.c_in(prediction) * self.gain(quality)
-        if self.h_in is not None:
-            x = x + self.h_in(state)
-        return self.c_blk(x)  # type: ignore[no-any-return]
+    def forward(self, prediction: Tensor, quality: Tensor) -> Tensor:
+        return self.c_blk(self.c_in(prediction) * self.gain(quality))  # type: ignore[no-any-return]
 
 
 class Analysis(nn.Module):
@@ -130,7 +122,7 @@ class Parameters(NamedTuple):
     """Mean (multiples of 1/8) and scale index (0..63) of every symbol."""
 
     mean: Tensor
-    index: Tensor
+    scale: Tensor
 
 
 class EntropyPrior(nn.Module):
@@ -172,7 +164,9 @@ class EntropyPrior(nn.Module):
         x = q(F.relu(q(self.z_in(pooled)) + embedding))
         return self.parameters_of(self.z_out(q(F.relu(self.z_b(x)))), 22)
 
-    def first(self, z: Tensor, memory: Tensor, motion: Tensor, embedding: Tensor, offset: Tensor) -> tuple[Tensor, Parameters]:
+    def first(
+        self, z: Tensor, memory: Tensor, motion: Tensor, embedding: Tensor, offset: Tensor
+    ) -> tuple[Tensor, Parameters]:
         """Features and parameters of the first pass. ``z`` decoded hyper-latent, ``motion`` quarter pixels [B, 2, h, w]."""
         q = quantize_activation
         x = q(F.pixel_shuffle(self.hd1(z.clamp(-127, 127) / 4), 2))
@@ -193,7 +187,7 @@ class EntropyPrior(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Decoded latent and context to the packed picture and the next pixel state."""
+    """Decoded latent and context to the packed picture."""
 
     def __init__(self, size: NetworkSize) -> None:
         super().__init__()
@@ -204,15 +198,11 @@ class Synthesis(nn.Module):
         self.d_blk = blocks(c, size.synthesis_blocks)
         self.r_blk = blocks(c, size.output_blocks)
         self.r_out = nn.Conv2d(c, PACKED, 1)
-        self.gru = GatedState(c, size.state) if size.state else None
 
-    def forward(
-        self, y: Tensor, prediction: Tensor, context: Tensor, state: Tensor | None, quality: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
+    def forward(self, y: Tensor, prediction: Tensor, context: Tensor, quality: Tensor) -> Tensor:
         x = F.pixel_shuffle(self.d_up(y * self.gain_y(quality)), 2)
         x = self.d_blk(self.d_mix(torch.cat([x, context], 1)))
-        picture = prediction + self.r_out(self.r_blk(x) * self.gain_out(quality))
-        return picture, self.gru(x, state) if self.gru is not None else None
+        return prediction + self.r_out(self.r_blk(x) * self.gain_out(quality))  # type: ignore[no-any-return]
 
 
 class VideoVAE(nn.Module):

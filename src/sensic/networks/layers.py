@@ -44,7 +44,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.b(self.d(F.leaky_relu(self.a(x), 0.01)))
         value, gate = self.f1(x).chunk(2, 1)
-        return x + self.f2(value * torch.relu(gate))
+        out: Tensor = x + self.f2(value * torch.relu(gate))
+        return out
 
 
 def blocks(channels: int, count: int) -> nn.Sequential:
@@ -93,7 +94,8 @@ class IntegerConv(nn.Module):
         with torch.no_grad():
             peak = self.w.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
             exponent = torch.ceil(torch.log2(peak / 127)).clamp(min=MIN_WEIGHT_EXPONENT)
-            return torch.exp2(exponent)
+            scale: Tensor = torch.exp2(exponent)
+            return scale
 
     def quantized(self) -> tuple[Tensor, Tensor]:
         """Weights and biases as the dyadic rationals that both sides of the codec use."""
@@ -118,17 +120,3 @@ class IntegerBlock(nn.Module):
         q = quantize_activation
         x = q(x + self.b(q(self.d(q(F.relu(self.a(x)))))))
         return q(x + self.f2(q(F.relu(self.f1(x)))))
-
-
-class GatedState(nn.Module):
-    """Convolutional GRU of the pixel path: ``h' = (1 - z) h + z tanh(candidate)``, all 1x1."""
-
-    def __init__(self, inputs: int, channels: int) -> None:
-        super().__init__()
-        self.gates = nn.Conv2d(inputs + channels, 2 * channels, 1)
-        self.candidate = nn.Conv2d(inputs + channels, channels, 1)
-
-    def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        update, reset = torch.sigmoid(self.gates(torch.cat([x, h], 1))).chunk(2, 1)
-        candidate = torch.tanh(self.candidate(torch.cat([x, reset * h], 1)))
-        return h + update * (candidate - h)

@@ -13,15 +13,15 @@ from sensic.model import Model
 
 Array = NDArray[Any]
 
-# Inputs and outputs of every graph, in the order of the ONNX files; ``state`` only where the model has one.
+# Inputs and outputs of every graph, in the order of the ONNX files.
 INPUTS = {
     "hyper": ("memory", "quality", "inter"),
     "first": ("z", "memory", "motion", "quality", "inter"),
     "second": ("features", "y_first", "quality"),
     "memory": ("memory", "y"),
-    "context": ("y", "uv", "state", "quality"),
+    "context": ("y", "uv", "quality"),
     "analysis": ("y", "uv", "prediction", "context", "quality"),
-    "synthesis": ("latent", "prediction", "context", "state", "quality"),
+    "synthesis": ("latent", "prediction", "context", "quality"),
 }
 OUTPUTS = {
     "hyper": ("mean", "index"),
@@ -30,7 +30,7 @@ OUTPUTS = {
     "memory": ("next_memory",),
     "context": ("prediction", "context"),
     "analysis": ("latent", "hyper"),
-    "synthesis": ("y_out", "uv_out", "next_state"),
+    "synthesis": ("y_out", "uv_out"),
 }
 INTEGER_GRAPHS = ("hyper", "first", "second", "memory")
 

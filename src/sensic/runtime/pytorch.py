@@ -17,13 +17,18 @@ class TorchBackend:
     """The networks as modules. ``dtype`` is ``"float32"`` or ``"float64"``; ``device`` as PyTorch names it."""
 
     def __init__(
-        self, model: Model, threads: int = 0, graphs: tuple[str, ...] = GRAPHS, dtype: str = "float32", device: str = "cpu"
+        self,
+        model: Model,
+        threads: int = 0,
+        graphs: tuple[str, ...] = GRAPHS,
+        dtype: str = "float32",
+        device: str = "cpu",
     ) -> None:
         try:
             import torch
 
             from sensic.networks.codec import NetworkSize, VideoVAE
-            from sensic.training.export import FrozenCodec
+            from sensic.networks.frozen import FrozenCodec
         except ImportError as error:
             raise BackendError("PyTorch is not installed: pip install 'sensic[train]'") from error
         if threads:
@@ -32,17 +37,13 @@ class TorchBackend:
         vae = VideoVAE(NetworkSize(**model.manifest["networks"]))
         vae.load_state_dict({k: torch.from_numpy(v) for k, v in model.weights().items()})
         self._codec = FrozenCodec(vae).to(device=device, dtype=self._dtype)
-        self._state = bool(model.sizes["state"])
 
     def run(self, graph: str, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
-        torch = self._torch
-        names = [n for n in INPUTS[graph] if self._state or n != "state"]
-
         def tensor(name: str) -> torch.Tensor:
-            value = torch.from_numpy(inputs[name]).to(self._device)
-            return value if name in ("quality", "inter") else value.to(self._dtype)
+            value: torch.Tensor = self._torch.from_numpy(inputs[name]).to(self._device)
+            return value if name in ("quality", "inter") else value.to(dtype=self._dtype)
 
-        with torch.no_grad():
-            result = getattr(self._codec, graph)(*[tensor(n) for n in names])
+        with self._torch.no_grad():
+            result = getattr(self._codec, graph)(*[tensor(n) for n in INPUTS[graph]])
         results = result if isinstance(result, tuple) else (result,)
         return tuple(r.float().cpu().numpy() for r in results)

@@ -70,7 +70,9 @@ class ReferenceBackend:
         else:
             padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
             h, w = x.shape[1:]
-            total = sum(weight[:, 0, i, j, None, None] * padded[:, i : i + h, j : j + w] for i in range(3) for j in range(3))
+            total = sum(
+                weight[:, 0, i, j, None, None] * padded[:, i : i + h, j : j + w] for i in range(3) for j in range(3)
+            )
         # Weight exponents are at least -12 and at most 7, the bias is in 1/256: bring both to 2**-(steps + 12).
         fine = steps + 12
         total = (total << (12 + exponent)) + (bias << (fine - 8))
@@ -80,10 +82,9 @@ class ReferenceBackend:
         return clamp(self._conv(name, x, steps, 4))
 
     def _add(self, name: str, x: Int, residual: Int) -> Int:
-        """Quantised ``residual + conv(x)``: the sum is rounded once, and adding whole steps commutes with that
-        except for ties, so the residual is put into the sum before rounding."""
-        weight = self._conv(name, x, 4, 16)
-        return clamp(round_shift(weight + (residual << 12), 12))
+        """Quantised ``residual + conv(x)``, rounded once: a tie goes to the even sum, not to the even convolution."""
+        fine = self._conv(name, x, 4, 16)
+        return clamp(round_shift(fine + (residual << 12), 12))
 
     def _block(self, name: str, x: Int) -> Int:
         a = self._q(f"{name}.d", clamp(relu(self._conv(f"{name}.a", x, 4, 4))))
@@ -101,10 +102,10 @@ class ReferenceBackend:
 
     def _embedding(self, quality: Array, inter: Array) -> Int:
         table: NDArray[Any] = self._t["embedding"]
-        return table[int(inter[0]), int(quality[0])].astype(np.int64)[:, None, None]
+        return np.asarray(table[int(inter[0]), int(quality[0])], np.int64)[:, None, None]
 
     def _offset(self, quality: Array) -> Int:
-        return self._t["offset"][int(quality[0])].astype(np.int64)[:, None, None]
+        return np.asarray(self._t["offset"][int(quality[0])], np.int64)[:, None, None]
 
     @staticmethod
     def _steps(x: Array, steps: int) -> Int:

@@ -56,9 +56,10 @@ class ContainerReader:
             self._stream = _main_video(self._container)
             self._stream.thread_type = "AUTO"
             self._pictures = self._decode()
-            self._first = next(self._pictures, None)
-            if self._first is None:
+            first = next(self._pictures, None)
+            if first is None:
                 raise InputError("no picture of the video could be decoded")
+            self._first = first
             self.info = _describe(self._container, self._stream, self._first)
         except UsageError as error:
             self.close()
@@ -70,15 +71,15 @@ class ContainerReader:
     def __iter__(self) -> Iterator[Frame]:
         repaired = 0
         previous: int | None = None
-        picture = self._first
-        while picture is not None:
+        waiting: list[av.VideoFrame | None] = [self._first]  # the next picture, if it had to be looked at already
+        while picture := waiting.pop() if waiting else next(self._pictures, None):
             pts = picture.pts
             if pts is None or (previous is not None and pts <= previous):
-                pts = 0 if previous is None else previous + self._step(picture)
+                waiting.append(next(self._pictures, None))
+                pts = 0 if previous is None else previous + self._step(picture, previous, waiting[0])
                 repaired += 1
             previous = pts
             yield self._frame(picture, pts)
-            picture = next(self._pictures, None)
         if repaired:
             self.notes.append(
                 f"{repaired} frames had no time or not a later one than the frame before; they were given one"
@@ -132,7 +133,11 @@ class ContainerReader:
         except UsageError as error:
             raise InputError(f"the picture at {pts} is not valid: {error}") from error
 
-    def _step(self, picture: av.VideoFrame) -> int:
+    def _step(self, picture: av.VideoFrame, previous: int, following: av.VideoFrame | None) -> int:
+        """From the previous time to one for a picture that has none, or an earlier one: as little as there is if the
+        source goes on at a later time, else the distance of frames."""
+        if picture.pts is not None and following and following.pts is not None and following.pts > previous + 1:
+            return 1
         rate = self.info.rate or self._stream.guessed_rate or Fraction(25)
         return max(1, picture.duration or round(1 / (rate * self.info.time_base)))
 

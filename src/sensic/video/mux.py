@@ -47,6 +47,7 @@ class ContainerWriter:
         options: dict[str, str],
         side: SideStreams | None,
     ) -> None:
+        self._file = file
         self._info = info
         self._notes: list[str] = []
         self._template: av.container.InputContainer | None = None
@@ -63,8 +64,8 @@ class ContainerWriter:
         except BaseException:
             self.abort()
             raise
-        self._expected: list[int] = []
         self._first: Fraction | None = None
+        self._previous: Fraction | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,13 +74,14 @@ class ContainerWriter:
     def write(self, frame: Frame) -> None:
         picture = frame_of(frame.planes, frame.depth)
         picture.pts, picture.time_base = frame.pts, frame.time_base
-        picture.duration = frame.duration or self._nominal_duration(frame.time_base)
+        picture.duration = frame.duration or self._usual_duration(frame)
         colour = frame.colour
         picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
         picture.colorspace = colour.matrix
         picture.color_range = {None: 0, False: 1, True: 2}[colour.full_range]
+        self._previous = frame.time
         if self._first is None:
-            self._first = frame.time
+            self._begin(frame.time)
         with _output_errors():
             if self._fields is not None:
                 self._fields.vpush(picture)
@@ -87,11 +89,18 @@ class ContainerWriter:
             self._side.write_until(frame.time)
             self._mux(picture)
 
+    def _begin(self, first: Fraction) -> None:
+        """The header isn't written yet. No container tells of pictures before time 0: then all times shift."""
+        self._first = first
+        if first < 0:
+            self._output.container_options["avoid_negative_ts"] = "make_non_negative"
+
     def close(self) -> None:
         with _output_errors():
             self._mux(None)
             self._side.write_until(None)
             self._output.close()
+            self._file.flush()
         self._close_template()
 
     def abort(self) -> None:
@@ -102,7 +111,7 @@ class ContainerWriter:
     def complete(self, path: Path) -> None:
         """Correct the closed file where PyAV couldn't write what is known, then read it and note what it lost."""
         aspect = self._info.sample_aspect_ratio
-        if self._output.format.name in ("matroska", "webm") and aspect not in (None, 1):
+        if self._output.format.name == "matroska" and aspect not in (None, 1):
             with _output_errors():
                 set_pixel_aspect(path, self._info.width, self._info.height, aspect)
         self._compare(path)
@@ -128,8 +137,11 @@ class ContainerWriter:
             packet.stream = self._stream
             self._output.mux_one(packet)
 
-    def _nominal_duration(self, time_base: Fraction) -> int:
-        return round(1 / (self._info.rate * time_base)) if self._info.rate else 0
+    def _usual_duration(self, frame: Frame) -> int:
+        """At least 1: MP4 doesn't show a last frame that lasts no time."""
+        if self._info.rate:
+            return max(1, round(1 / (self._info.rate * frame.time_base)))
+        return 1 if self._previous is None else max(1, round((frame.time - self._previous) / frame.time_base))
 
     def _open_stream(self, codec: str, options: dict[str, str]) -> av.VideoCodecContext:
         """The encoder, and ``_stream`` described like it."""
@@ -141,8 +153,14 @@ class ContainerWriter:
             self._stream: Any = self._output.add_stream(codec, rate=info.rate or 25)
             encoder = _video(self._stream.codec_context, codec)
         self._configure(encoder, options)
-        if can_carry(codec, info.hdr):
+        try:
             encoder.open()
+        except av.FFmpegError as error:
+            asked = " ".join(f"{key}={value}" for key, value in options.items()) or "its defaults"
+            raise OutputError(f"{codec} refuses {info.width}x{info.height}, {info.depth} bits with {asked}") from error
+        if encoder.options:
+            raise UsageError(f"{codec} has no option {', '.join(sorted(encoder.options))}")
+        if can_carry(codec, info.hdr):
             self._template = hdr_template(codec, encoder, info.hdr)
             self._stream = self._output.add_stream_from_template(self._template.streams.video[0], opaque=True)
         self._stream.time_base = info.time_base
@@ -163,6 +181,8 @@ class ContainerWriter:
         encoder.flags |= _FRAME_DURATION | (0 if info.field_order == "progressive" else _INTERLACED_DCT)
         if info.sample_aspect_ratio:
             encoder.sample_aspect_ratio = info.sample_aspect_ratio
+        if info.field_order == "bff":
+            options = {"x264-params": "bff=1", **options} if encoder.name == "libx264" else options
         if info.chroma_location in _CHROMA_LOCATION:
             options = {"chroma_sample_location": _CHROMA_LOCATION[info.chroma_location], **options}
         encoder.options = options
@@ -255,7 +275,7 @@ def _losses(wanted: VideoInfo, found: VideoInfo, container: str) -> Iterator[str
         if before and before != after:
             yield f"{container} doesn't keep the {what}"
 
-    yield from lost(f"rotation by {wanted.rotation} degrees", wanted.rotation, found.rotation)
+    yield from lost(f"rotation by {wanted.rotation} degrees", wanted.rotation % 360, found.rotation % 360)
     yield from lost("mirroring", wanted.display_matrix, found.display_matrix)
     aspects = Fraction(wanted.sample_aspect_ratio or 1) / (found.sample_aspect_ratio or 1)
     if abs(aspects - 1) > _ASPECT_TOLERANCE:

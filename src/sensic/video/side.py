@@ -209,5 +209,8 @@ def _has_streams(path: str) -> bool:
         return False
     if "://" in path or not Path(path).is_file():
         return "://" in path
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) != MAGIC
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) != MAGIC
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror}") from error

@@ -27,7 +27,9 @@ class OnnxBackend:
         self._sessions = {}
         for name in graphs:
             try:
-                self._sessions[name] = ort.InferenceSession(model.graph(name), options, providers=["CPUExecutionProvider"])
+                self._sessions[name] = ort.InferenceSession(
+                    model.graph(name), options, providers=["CPUExecutionProvider"]
+                )
             except (RuntimeError, ValueError) as error:
                 raise BackendError(f"ONNX Runtime can't load the {name} network of {model.name}: {error}") from error
 

@@ -1,0 +1,60 @@
+"""``sensic decode``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sensic.cli import arguments, console
+from sensic.cli.progress import display
+from sensic.errors import UsageError
+
+
+def decode(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A Sensic stream; - is stdin.")],
+    destination: Annotated[str, typer.Argument(metavar="OUT", help="The video, lossless; - is stdout (y4m).")],
+    codec: Annotated[
+        str | None, typer.Option("--codec", "-c", metavar="NAME", help="FFmpeg's name of a video codec.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", metavar="K=V", help="An option of the codec; repeatable.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", metavar="NAME", help="FFmpeg's name of the container.")
+    ] = None,
+    model: arguments.Model = None,
+    threads: arguments.Threads = None,
+    as_json: arguments.Json = False,
+    quiet: arguments.Quiet = False,
+) -> None:
+    """Decode a stream into any container and codec that FFmpeg writes."""
+    import sensic
+
+    arguments.check_stdout(destination, as_json=as_json)
+    options = dict(_pair(entry) for entry in option or ())
+    with display(quiet=quiet, as_json=as_json) as show:
+        report = sensic.decode(
+            source,
+            destination,
+            codec=codec,
+            options=options or None,
+            format=format,
+            model=model,
+            threads=threads,
+            progress=show,
+        )
+    if as_json:
+        console.record("decoded", **asdict(report))
+    elif not quiet:
+        console.notes(report.notes)
+        speed = report.frames / max(report.seconds, 1e-9)
+        console.status(f"{report.frames} frames in {console.clock(report.seconds)} ({speed:.1f}/s)")
+
+
+def _pair(entry: str) -> tuple[str, str]:
+    name, sign, value = entry.partition("=")
+    if not sign or not name:
+        raise UsageError(f"--option takes NAME=VALUE, not {entry!r}")
+    return name, value

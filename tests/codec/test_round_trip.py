@@ -1,0 +1,131 @@
+"""Encoder against decoder, without files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensic.codec.decoder import Decoder
+from sensic.codec.encoder import Encoder
+from sensic.codec.settings import EncoderSettings
+from sensic.container import Block, StreamHeader
+from sensic.errors import DamagedError, UsageError
+from sensic.runtime import OnnxBackend
+from sensic.runtime.reference import ReferenceBackend
+from sensic.video import Frame
+from tests.codec.pictures import info, pictures
+from tests.small_model import small_model
+
+BACKEND = OnnxBackend(small_model(), 1)
+
+
+class EncoderWithEyes(Encoder):
+    """Keeps the encoder's own reconstruction of every picture."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.seen: list[np.ndarray] = []
+        synthesise = self._pixels.synthesise
+
+        def watched(latent: np.ndarray, quality: int) -> object:
+            planes = synthesise(latent, quality)
+            self.seen.append(self._pixels.reference)
+            return planes
+
+        self._pixels.synthesise = watched  # type: ignore[method-assign,assignment]
+
+
+def encode(frames: list[Frame], **settings_: object) -> tuple[EncoderWithEyes, list[Block], StreamHeader]:
+    chosen = EncoderSettings(**settings_)  # type: ignore[arg-type]
+    first = frames[0]
+    encoder = EncoderWithEyes(small_model(), BACKEND, first.width, first.height, chosen)
+    blocks = list(encoder.blocks(iter(frames)))
+    model = bytes.fromhex(small_model().id)
+    picture = info(first.width, first.height, first.depth)
+    return encoder, blocks, StreamHeader(model, chosen.quality, chosen.gop, picture, chosen.low_latency)
+
+
+@settings(max_examples=15)
+@given(
+    st.integers(1, 7), st.integers(1, 70), st.integers(1, 50), st.sampled_from([8, 10]), st.integers(0, 63),
+    st.integers(1, 4), st.booleans(), st.integers(0, 9),
+)  # fmt: skip
+def test_the_decoder_sees_what_the_encoder_saw(
+    count: int, width: int, height: int, depth: int, quality: int, gop: int, low_latency: bool, effort: int
+) -> None:
+    frames = list(pictures(count, width, height, depth))
+    encoder, blocks, header = encode(frames, quality=quality, gop=gop, low_latency=low_latency, effort=effort)
+    assert len(blocks) == (count if low_latency else -(-count // gop))
+    assert sum(block.starts_group for block in blocks) == -(-count // gop)
+    decoded = list(Decoder(small_model(), BACKEND, header).frames(iter(blocks)))
+    assert [(f.pts, f.duration) for f in decoded] == [(f.pts, f.duration) for f in frames]
+    for frame, seen in zip(decoded, encoder.seen, strict=True):
+        assert (frame.width, frame.height, frame.depth) == (width, height, depth)
+        luma = frame.y if depth == 8 else np.rint(frame.y * (255 / 1023))
+        assert np.abs(luma.astype(int) - seen[:height, :width]).max() <= (0 if depth == 8 else 1)
+    assert abs(sum(encoder.bits.values()) - 8 * sum(len(b.payload) for b in blocks)) <= 64 * len(blocks)
+
+
+def test_symbols_decode_with_the_plain_reference() -> None:
+    """Entropy decoding with NumPy integers alone reads what ONNX Runtime wrote."""
+    _, blocks, header = encode(list(pictures(4)), quality=40)
+    fast = list(Decoder(small_model(), BACKEND, header).symbols(iter(blocks)))
+    plain = list(Decoder(small_model(), ReferenceBackend(small_model()), header).symbols(iter(blocks)))
+    assert len(fast) == 4
+    for a, b in zip(fast, plain, strict=True):
+        assert a.quality == b.quality
+        assert np.array_equal(a.latent, b.latent)
+        assert (a.motion is None) == (b.motion is None)
+        assert a.motion is None or np.array_equal(a.motion, b.motion)
+
+
+def test_other_arithmetic_is_noticed() -> None:
+    """A backend whose means are off by one step reads other symbols, and the checksum says so."""
+
+    class Off:
+        def run(self, graph: str, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+            results = BACKEND.run(graph, inputs)
+            if graph == "hyper":
+                return results[0], np.clip(results[1] + 9, 0, 63)
+            return results
+
+    _, blocks, header = encode(list(pictures(3)), quality=40)
+    with pytest.raises(DamagedError):
+        list(Decoder(small_model(), Off(), header).symbols(iter(blocks)))  # type: ignore[arg-type]
+
+
+def test_a_stream_that_begins_inside_a_group_is_refused() -> None:
+    _, blocks, header = encode(list(pictures(3)), low_latency=True)
+    with pytest.raises(DamagedError, match="middle"):
+        list(Decoder(small_model(), BACKEND, header).frames(blocks[1:]))
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_damage_behind_the_checksums_never_passes_silently(data: st.DataObject) -> None:
+    """Even with a repaired CRC: wrong symbols fail the checksum over symbols (1 in 65,536 would not)."""
+    _, blocks, header = encode(list(pictures(3)), quality=30)
+    payload = bytearray(blocks[0].payload)
+    position = data.draw(st.integers(0, len(payload) - 9))
+    payload[position] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(DamagedError):
+        list(Decoder(small_model(), BACKEND, header).frames([replace(blocks[0], payload=bytes(payload))]))
+
+
+def test_a_still_scene_costs_next_to_nothing_in_motion() -> None:
+    frame = next(iter(pictures(1, 352, 288)))
+    still = [replace(frame, pts=100 * n) for n in range(8)]
+    encoder, _, _ = encode(still, quality=10, gop=8)
+    assert encoder.bits["motion"] / (7 * 352 * 288) < 0.0005
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"quality": -1}, {"quality": 64}, {"quality": 1.5}, {"gop": 0}, {"gop": 601}, {"quality": True}]
+)
+def test_settings_out_of_range(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"from \d+ to \d+"):
+        EncoderSettings(**wrong)  # type: ignore[arg-type]
