@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,24 +9,6 @@ import numpy as np
 import pytest
 
 from benchmarks import anchors, clips
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> clips.Clip:
-    """Twelve frames of a gradient that moves, 64 x 48."""
-    source = tmp_path / "source.mkv"
-    with av.open(str(source), "w") as writer:
-        stream = writer.add_stream("ffv1", rate=Fraction(25))
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for i in range(12):
-            planes = [
-                np.add.outer(np.arange(h) * 3, np.arange(w) * 2) + 4 * i for h, w in ((48, 64), (24, 32), (24, 32))
-            ]
-            packed = np.concatenate([p.astype(np.uint8).ravel() for p in planes]).reshape(72, 64)
-            writer.mux(stream.encode(av.VideoFrame.from_ndarray(packed, format="yuv420p")))
-        writer.mux(stream.encode(None))
-    (tmp_path / "work").mkdir()
-    return clips.load(source, tmp_path / "work", 10)
 
 
 def test_a_loaded_clip_is_cut_and_lossless(clip: clips.Clip) -> None:

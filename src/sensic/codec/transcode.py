@@ -32,9 +32,9 @@ def refuse_same_file(source: object, destination: object) -> None:
 class _Count:
     """Counts frames as they pass and tells the caller."""
 
-    def __init__(self, callback: ProgressCallback | None, info: VideoInfo) -> None:
+    def __init__(self, callback: ProgressCallback | None, info: VideoInfo, total: int | None = None) -> None:
         self._callback, self._start, self.frames = callback, time.monotonic(), 0
-        self._total = info.frame_count
+        self._total = info.frame_count if total is None else total
         if self._total is None and info.duration is not None and info.rate is not None:
             self._total = round(info.duration * info.rate)
 
@@ -86,7 +86,7 @@ def encode(
         count = _Count(progress, info)
         with StreamWriter(destination, header, side) as writer:
             encoder = Encoder(loaded, backend, info.width, info.height, settings)
-            for block in encoder.blocks(video, on_frame=lambda: count.step(writer.bytes_written)):
+            for block in encoder.blocks(video, on_frame=lambda: count.step(round(sum(encoder.bits.values()) / 8))):
                 writer.write(block)
             if not encoder.frames:
                 raise InputError(f"{source}: no frame could be decoded")
@@ -118,7 +118,8 @@ def decode(
         chosen = model_of(reader.header, model)
         backend = load_backend(chosen, threads, DECODER_GRAPHS)
         info = reader.header.info
-        count = _Count(progress, info)
+        total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
+        count = _Count(progress, info, total)
         with VideoSink(destination, info, codec=codec, options=options, side=side, format=format) as sink:
             for frame in Decoder(chosen, backend, reader.header).frames(reader.blocks()):
                 sink.write(frame)

@@ -55,8 +55,8 @@ class StreamWriter:
 
     @property
     def bytes_written(self) -> int:
-        """All bytes so far."""
-        return self._muxer.bytes_written
+        """All bytes so far, with those of the block that is held back."""
+        return self._muxer.bytes_written + (len(self._pending.payload) if self._pending else 0)
 
     def write(self, block: Block) -> None:
         """Add a block. The pts of the stream rise strictly, and the first block starts a group."""
@@ -82,6 +82,7 @@ class StreamWriter:
             return
         try:
             self._put(replace(self._pending, last=True) if self._pending else Block((), False, b"", last=True))
+            self._pending = None
             if self._side is not None:
                 self._side.finish()
             self._muxer.finish(self._end)

@@ -8,6 +8,7 @@ other candidates (the same block's last vector, the other neighbours; a symbol),
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,6 +97,14 @@ class MotionCoder:
         """The next field. Raises DamagedError for vectors out of range."""
         return self._transcribe(self.previous, Reader(coder))
 
+    def measure(self, field: Field) -> float:
+        """The ideal length in bits that ``encode`` would give ``field`` now; nothing is changed."""
+        trial, meter = copy(self), Meter()
+        trial._flags, trial._choices = self._flags.copy(), self._choices.copy()
+        trial._differences = self._differences.copy()
+        trial._transcribe(field, meter)
+        return meter.bits
+
     def _transcribe(self, field: Field, port: Port) -> Field:
         """Write ``field`` or, where the port is a reader, ignore it and return what is read."""
         truth = field.reshape(2, -1).astype(np.int64)
@@ -165,7 +174,7 @@ UNIFORM = tuple(FrequencyTable.uniform(1 << max(bits, 1)) for bits in range(cont
 
 def _equal(a: Ints, b: Ints) -> Bools:
     """Where vectors [2, ...] are the same."""
-    return (a[0] == b[0]) & (a[1] == b[1])
+    return np.asarray((a[0] == b[0]) & (a[1] == b[1]))
 
 
 def _distinct(options: Ints) -> tuple[Ints, Ints]:
@@ -174,11 +183,3 @@ def _distinct(options: Ints) -> tuple[Ints, Ints]:
     fresh = first == np.arange(len(first))[:, None]
     rank = np.cumsum(fresh, 0) - 1
     return rank[-1] + 1, rank[first, np.arange(first.shape[1])]
-
-
-def measure(fields: list[Field]) -> float:
-    """The ideal length in bits of the fields of one group."""
-    coder, meter = MotionCoder(*fields[0].shape[1:]), Meter()
-    for field in fields:
-        coder._transcribe(field, meter)
-    return meter.bits

@@ -42,7 +42,7 @@ def assemble(symbols: Ints, extra: Ints) -> Ints:
     """The inverse of ``classify``."""
     place = np.where(symbols > CLASSES, symbols - CLASSES, symbols)
     size = np.where(place > 0, _BASES[place - 1] + extra, 0)
-    return np.where(symbols > CLASSES, -size, size)
+    return np.asarray(np.where(symbols > CLASSES, -size, size))
 
 
 def median_flag(kind: int, near: Ints, apart: Ints, median: Ints, here: Ints, near_last: Ints) -> Ints:
@@ -57,7 +57,7 @@ def median_flag(kind: int, near: Ints, apart: Ints, median: Ints, here: Ints, ne
     same = (here[0] == median[0]) & (here[1] == median[1])
     steady = ((near[0] == near_last[0]) & (near[1] == near_last[1])).sum(0)
     joined = ((near_last[0] == here[0]) & (near_last[1] == here[1])).sum(0)
-    return 1 + (((kind * SHAPES + shape) * 2 + same) * 3 + _FEW[steady]) * 3 + _FEW[joined]
+    return np.asarray(1 + (((kind * SHAPES + shape) * 2 + same) * 3 + _FEW[steady]) * 3 + _FEW[joined])
 
 
 _FEW = np.array([0, 0, 1, 1, 2], np.int64)
@@ -66,7 +66,7 @@ _FEW = np.array([0, 0, 1, 1, 2], np.int64)
 
 def choice(kind: int, count: Ints, last_differs: Bools) -> Ints:
     """Which of ``count`` options? (2..5; the median, which it is not, included.)"""
-    return ((count - 2) * 2 + last_differs) * 2 + (kind > 2)
+    return np.asarray(((count - 2) * 2 + last_differs) * 2 + (kind > 2))
 
 
 def _spread_class(spread: Ints) -> Ints:
@@ -92,7 +92,7 @@ def flag_counts() -> Ints:
     return np.maximum(tables * (FLAG_TRUST * STEP) >> PRECISION, 1)
 
 
-_FIRST_REPEAT = -16
+_FIRST_REPEAT = -8
 
 
 def choice_counts() -> Ints:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log, sqrt
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from sensic.motion.field import BLOCK, LIMIT, Field, Plane
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Vectors = NDArray[np.int16]
+Kind = TypeVar("Kind", bound=np.generic)
 
 SIDE = 8
 """Samples per block side at which candidates are compared."""
@@ -28,10 +30,14 @@ CHUNK = 16384
 LAMBDA = 4.0
 _FAR = 127
 _distance = np.arange(_FAR + 1)
-PAIR = np.where(_distance > 0, 0.5 * (2.5 + np.log2(1 + _distance)), 0).astype(np.float32)
+PAIR = np.where(_distance > 0, 0.5 * (2.0 + 1.3 * np.log2(1 + _distance)), 0).astype(np.float32)
 """Bits for two neighbours whose vectors differ by so many quarter pixels."""
-TEMPORAL = 1.0
+TEMPORAL = 1.5
 """Bits for a block whose vector differs from its last one."""
+
+
+DEAREST = 8
+"""Bits that a block which doesn't keep its vector costs at most, on average over a picture."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,11 @@ class _Grid:
         self.positions = self._blocks(grid)  # [h * w, 64, 2]
         rows, columns = (index.ravel() for index in np.indices(self.shape))
         self.colours = [np.flatnonzero((rows + columns) % 2 == c) for c in (0, 1)]
-        self.around = np.stack([  # [4, h * w]; outside the picture: the block itself
-            np.clip(rows + dy, 0, h - 1) * w + np.clip(columns + dx, 0, w - 1)
-            for dy, dx in ((0, -1), (0, 1), (-1, 0), (1, 0))
-        ])
+        sides = ((0, -1), (0, 1), (-1, 0), (1, 0))
+        near = [np.clip(rows + dy, 0, h - 1) * w + np.clip(columns + dx, 0, w - 1) for dy, dx in sides]
+        self.around = np.stack(near)  # [4, h * w]; outside the picture: the block itself
 
-    def _blocks(self, samples: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _blocks(self, samples: NDArray[Kind]) -> NDArray[Kind]:
         """[h * 8, w * 8, ...] to [h * w, 64, ...]."""
         h, w = self.shape
         tail = samples.shape[2:]
@@ -105,11 +110,21 @@ class _Fit:
         out = [self._part(positions[p], samples[p], vectors[p]) for p in parts]
         return np.concatenate(out) if out else np.empty(0, np.float32)
 
+    def refined(self, vectors: Vectors) -> Vectors:
+        """``vectors`` [h * w, 2], each moved to the best place within half, then a quarter of a pixel."""
+        blocks, best = np.arange(len(vectors)), vectors
+        for step in (2, 1):
+            moves = np.array([(x, y) for y in (-step, 0, step) for x in (-step, 0, step)], np.int16)
+            tried = np.clip(best + moves[:, None], -LIMIT, LIMIT)
+            errors = self.errors(np.tile(blocks, len(moves)), tried.reshape(-1, 2)).reshape(len(moves), -1)
+            best = tried[errors.argmin(0), blocks]
+        return best
+
     def _part(self, positions: NDArray[np.int16], samples: Plane, vectors: Vectors) -> Floats:
         whole = positions + (vectors >> 2)[:, None]
         part = (vectors & 3).astype(np.uint16)
-        fraction = np.repeat(part[:, 1] * np.uint16(256) + part[:, 0] * np.uint16(8), samples.shape[1])  # 32nds, y first
-        fraction = fraction.reshape(samples.shape)
+        index = part[:, 1] * np.uint16(8 * 32) + part[:, 0] * np.uint16(8)  # of both fractions, in 32nds
+        fraction = np.repeat(index, samples.shape[1]).reshape(samples.shape)
         moved = cv2.remap(self._reference, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         area = (BLOCK * self.grid.scale) ** 2 / samples.shape[1]
         sums = cv2.reduce(cv2.absdiff(moved, samples), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
@@ -127,8 +142,9 @@ class MotionSearch:
             raise ValueError(f"width and height are multiples of {BLOCK}, not {width}x{height}")
         self._shape = (height // BLOCK, width // BLOCK)
         self._sweeps = 1 if effort <= 2 else 2 if effort <= 6 else 3
+        self._refine = effort >= 7
         preset = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if effort <= 2 else cv2.DISOPTICAL_FLOW_PRESET_FAST
-        self._flow = cv2.DISOpticalFlow_create(preset)
+        self._flow = cv2.DISOpticalFlow.create(preset)
         self._grids = [_Grid(height, width, scale) for scale in (4, 2, 1)]
 
     def flow(self, current: Plane, previous: Plane) -> Candidates:
@@ -153,19 +169,30 @@ class MotionSearch:
         ``previous`` is the last field coded (zeros at the start of a group), ``quality`` 0..63.
         """
         weight = LAMBDA * sqrt(1 / trade_off(quality))
-        field: Field | None = None
+        field = _coarse(candidates.fields[self._grids[0].scale], 1)
         for grid in self._grids:
+            h, w = grid.shape
+            zoom = -(-h // field.shape[1])
             last = _coarse(previous, grid.scale)
-            proposals = [candidates.fields[grid.scale], last, np.zeros_like(last)]
-            if field is not None:
-                h, w = grid.shape
-                proposals.insert(0, field.repeat(2, 1).repeat(2, 2)[:, :h, :w])
+            start = field.repeat(zoom, 1).repeat(zoom, 2)[:, :h, :w]
+            proposals = [_vectors(f) for f in (start, candidates.fields[grid.scale], last, np.zeros_like(last))]
             fit = _Fit(grid, current, reference)
-            vectors = np.stack([_vectors(proposal) for proposal in proposals])
-            chosen = _Descent(fit, vectors, _vectors(last), weight).run(self._sweeps)
-            field = np.ascontiguousarray(chosen.T).reshape(2, *grid.shape)
-        assert field is not None
-        return field
+            if grid.scale == 1 and self._refine:
+                proposals.append(fit.refined(proposals[1]))
+            chosen = _Descent(fit, np.stack(proposals), _vectors(last), weight).run(self._sweeps)
+            field = np.ascontiguousarray(chosen.T).reshape(2, h, w)
+        return field if coder is None else _worthwhile(field, previous, fit, coder, weight)
+
+
+def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder, weight: float) -> Field:
+    """``field``, or ``previous`` where repeating that costs next to nothing and predicts nearly as well.
+
+    Block by block it never would: the first of many blocks to change its mind gains little.
+    """
+    blocks = np.arange(field[0].size)
+    gain = float((fit.errors(blocks, _vectors(previous)) - fit.errors(blocks, _vectors(field))).sum())
+    most = DEAREST * int((field != previous).any(0).sum())  # so that the bits are counted only where it is close
+    return field if gain > weight * most or gain > weight * coder.measure(field) else previous
 
 
 class _Descent:
@@ -202,7 +229,10 @@ class _Descent:
         self._chosen[at], self._error[at] = taken, errors[best, every]
 
     def _compare(self, at: Ints, vectors: Vectors, count: int) -> Floats:
-        """The errors [count, n] of the first ``count`` vectors at the blocks ``at``; infinite for one that comes again."""
+        """The errors [count, n] of the first ``count`` vectors [k, n, 2] at the blocks ``at``.
+
+        Infinite for one that comes again later, since looking at it once is enough.
+        """
         keys = _keys(vectors)
         errors = np.full((count, at.size), np.inf, np.float32)
         fresh = np.stack([(keys[i] != keys[i + 1 :]).all(0) for i in range(count)])
@@ -214,12 +244,13 @@ class _Descent:
         """About what the vectors [k, n, 2] cost among their neighbours' [4, n, 2]: [k, n]."""
         apart = np.abs(vectors[:, None, :, 0] - near[..., 0]) + np.abs(vectors[:, None, :, 1] - near[..., 1])
         pairs = PAIR[np.minimum(apart, _FAR)].sum(1)
-        return self._fit.grid.scale * pairs + np.float32(TEMPORAL) * (_keys(vectors) != _keys(last))
+        changed = _keys(vectors) != _keys(last)
+        return np.asarray(self._fit.grid.scale * pairs + np.float32(TEMPORAL) * changed, np.float32)
 
 
 def _keys(vectors: Vectors) -> NDArray[np.int32]:
     """[..., 2] contiguous int16 as one integer each."""
-    return vectors.view(np.int32)[..., 0]
+    return np.asarray(vectors.view(np.int32)[..., 0])
 
 
 def _vectors(field: Field) -> Vectors:

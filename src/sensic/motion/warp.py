@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +21,11 @@ def positions(height: int, width: int) -> FloatArray:
     return np.ascontiguousarray(np.stack([x, y], -1))
 
 
-def _sample(plane: FloatArray, where: FloatArray) -> FloatArray:
-    out = cv2.remap(plane, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+_NO_SECOND_MAP = np.empty(0, np.float32)
+
+
+def _sample(plane: FloatArray, where: NDArray[Any]) -> FloatArray:
+    out = cv2.remap(plane, where, _NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(out, np.float32)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 ACTIVATION_STEPS = 16.0  # activations are multiples of 1/16
 ACTIVATION_MAX = 127.0  # in steps
 BIAS_STEPS = 256.0
+GATE_MAX = 64.0  # a product of features grows without bound through a few blocks, up to NaN; in use gates stay below 45
 MIN_WEIGHT_EXPONENT = -12  # keeps bias and accumulator on one grid below 2**24
 
 
@@ -44,7 +45,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.b(self.d(F.leaky_relu(self.a(x), 0.01)))
         value, gate = self.f1(x).chunk(2, 1)
-        out: Tensor = x + self.f2(value * torch.relu(gate))
+        out: Tensor = x + self.f2(value * gate.clamp(0, GATE_MAX))
         return out
 
 
