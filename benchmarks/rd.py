@@ -144,6 +144,12 @@ def main(
                 bar.update(task, advance=1, description=f"{clip.name} {m.coder}")
             rows[clip.name] = coders
             clip.path.unlink()
+            write(out, how, rows)  # after every clip: a run that is stopped keeps what it has
+    typer.echo((out / "rd.md").read_text())
+
+
+def write(out: Path, how: dict[str, Any], rows: Rows) -> None:
+    """Measurements, tables and picture of the clips so far."""
     deltas = {name: delta_rates(coders) for name, coders in rows.items()}
     result = {
         "conditions": how,
@@ -153,7 +159,6 @@ def main(
     (out / "rd.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / "rd.md").write_text(markdown(rows, deltas))
     plots.rate_distortion(rows, out / "rd.png")
-    typer.echo(markdown(rows, deltas))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A small model with random weights, exported as a real one: the format, not the picture, is what most tests are about."""
+"""A small model with random weights, exported as a real one: most tests are about the format, not the picture."""
 
 from __future__ import annotations
 

@@ -29,7 +29,12 @@ def pictures(count: int, width: int = 64, height: int = 48, depth: int = 8, seed
 
 def info(width: int = 64, height: int = 48, depth: int = 8) -> VideoInfo:
     return VideoInfo(
-        width=width, height=height, depth=depth, time_base=Fraction(1, 2500), rate=Fraction(25), colour=Colour(1, 1, 1, False)
+        width=width,
+        height=height,
+        depth=depth,
+        time_base=Fraction(1, 2500),
+        rate=Fraction(25),
+        colour=Colour(1, 1, 1, False),
     )
 
 

@@ -155,7 +155,9 @@ def test_the_input_is_never_overwritten(tmp_path: Path, source: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "truncated", "foreign", "flipped"])
-def test_what_is_not_a_whole_stream_leaves_nothing_behind(tmp_path: Path, stream: Path, source: Path, damage: str) -> None:
+def test_what_is_not_a_whole_stream_leaves_nothing_behind(
+    tmp_path: Path, stream: Path, source: Path, damage: str
+) -> None:
     data = bytearray(stream.read_bytes())
     data[len(data) // 2] ^= 64
     contents = {
@@ -180,7 +182,9 @@ def test_an_interrupted_encoding_leaves_nothing_behind(tmp_path: Path, source: P
 
     for run in (
         lambda: sensic.encode(source, tmp_path / "s.mkv", gop=2, model=small_model(), progress=interrupt),
-        lambda: sensic.decode(_encoded(source, tmp_path), tmp_path / "out.mkv", model=small_model(), progress=interrupt),
+        lambda: sensic.decode(
+            _encoded(source, tmp_path), tmp_path / "out.mkv", model=small_model(), progress=interrupt
+        ),
     ):
         with pytest.raises(KeyboardInterrupt):
             run()
@@ -192,7 +196,9 @@ def _encoded(source: Path, folder: Path) -> Path:
     return folder / "whole.mkv"
 
 
-@pytest.mark.parametrize("wrong", [{"quality": 64}, {"gop": 0}, {"preset": "ludicrous"}, {"preset": 10}, {"threads": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"quality": 64}, {"gop": 0}, {"preset": "ludicrous"}, {"preset": 10}, {"threads": 0}]
+)
 def test_usage_errors_name_what_is_allowed(tmp_path: Path, source: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(sensic.UsageError, match=r"\d"):
         sensic.encode(source, tmp_path / "s.mkv", model=small_model(), **wrong)  # type: ignore[arg-type]

@@ -43,7 +43,9 @@ class PlainDecoder:
 
 @st.composite
 def runs(draw: st.DrawFn) -> list[tuple[FrequencyTable, list[int]]]:
-    counts = draw(st.lists(st.lists(st.integers(0, 1 << 30), min_size=2, max_size=40).filter(sum), min_size=1, max_size=4))
+    counts = draw(
+        st.lists(st.lists(st.integers(0, 1 << 30), min_size=2, max_size=40).filter(sum), min_size=1, max_size=4)
+    )
     tables = [FrequencyTable.from_counts(c) for c in counts]
     return [
         (table, draw(st.lists(st.integers(0, table.frequencies.size - 1), max_size=60)))

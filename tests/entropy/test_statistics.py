@@ -69,7 +69,10 @@ def test_all_sums_are_exact_integers(seed: int, frames: int) -> None:
             own[c][table[i]][magnitude] += 1 << UNIT_SHIFT
         new_table = []
         for i in range(SCALES):
-            prices = [sum(n * p for n, p in zip(common[i], cost[t], strict=True)) + abs(t - i) * STEP_PENALTY for t in range(SCALES)]
+            prices = [
+                sum(n * p for n, p in zip(common[i], cost[t], strict=True)) + abs(t - i) * STEP_PENALTY
+                for t in range(SCALES)
+            ]
             new_table.append(prices.index(min(prices)))
         shift = []
         for c in range(3):

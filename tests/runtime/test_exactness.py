@@ -118,7 +118,9 @@ def test_accumulators_stay_below_24_bits(model: str) -> None:
         exponent = arrays[f"{name}.exponent"].astype(np.int64)
         assert exponent.min() >= -12
         grid = np.maximum(steps - exponent, 8)  # bits after the point of weight x activation and of the bias
-        total = (weight.sum(1) * limit << grid - steps + exponent) + (abs(arrays[f"{name}.bias"].astype(np.int64)) << grid - 8)
+        total = (weight.sum(1) * limit << grid - steps + exponent) + (
+            abs(arrays[f"{name}.bias"].astype(np.int64)) << grid - 8
+        )
         assert total.max() < 1 << 24, name
 
 
@@ -130,7 +132,9 @@ def test_the_pixel_networks_agree_closely() -> None:
     uv = generator.random((1, 2, 24, 32), np.float32) - 0.5
     results = []
     for name in ("onnxruntime-2", "openvino", "torch-float64"):
-        found = {"onnxruntime-2": OnnxBackend, "openvino": OpenVinoBackend, "torch-float64": TorchBackend}[name](model, 2)
+        found = {"onnxruntime-2": OnnxBackend, "openvino": OpenVinoBackend, "torch-float64": TorchBackend}[name](
+            model, 2
+        )
         prediction, context = found.run("context", {"y": y, "uv": uv, "quality": quality})
         latent, hyper = found.run(
             "analysis", {"y": -y, "uv": -uv, "prediction": prediction, "context": context, "quality": quality}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,7 @@ class Encoder:
         self._pixels = PixelPath(model, backend, self._height, self._width)
         self.bits: dict[str, float] = {"motion": 0.0, "z": 0.0, "y": 0.0, "other": 0.0}
         self.frames = 0
+        self._pool = ThreadPoolExecutor(1, "sensic-entropy")
 
     def blocks(self, frames: Iterable[Frame], on_frame: Callable[[], None] = lambda: None) -> Iterator[Block]:
         """One block per group of pictures, or per frame in low-latency mode, as soon as it is complete.
@@ -98,11 +100,12 @@ class Encoder:
         self._motion_field(prepared, quality, coder)
         self._pixels.predict(self._motion.previous if inter else None, quality)
         y, z = self._pixels.analyse(prepared.planes, quality)
-        port = SymbolWriter(coder, self._model.tables)
+        port = SymbolWriter(coder, self._model.tables, self._pool)
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
+        self._pixels.synthesise(latent, quality)
+        port.flush()
         for part, bits in port.bits.items():
             self.bits[part] += bits
-        self._pixels.synthesise(latent, quality)
         self.frames += 1
 
     def _motion_field(self, prepared: Prepared, quality: int, coder: SymbolEncoder) -> None:

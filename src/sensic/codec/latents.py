@@ -5,6 +5,7 @@ Everything here that decides a probability is an integer; see docs/bitstream.md,
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -32,20 +33,33 @@ class SymbolPort(Protocol):
 
 
 class SymbolWriter:
-    """The encoder's end: rounds values to symbols and writes them."""
+    """The encoder's end: rounds values to symbols, and has them written by ``pool``, a single thread.
 
-    def __init__(self, coder: SymbolEncoder, tables: ScaleTables) -> None:
-        self._coder, self._tables = coder, tables
+    Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
+    """
+
+    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor) -> None:
+        self._coder, self._tables, self._pool = coder, tables, pool
+        self._pending: list[Future[None]] = []
         self.bits: dict[str, float] = {}
 
     def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
         assert value is not None
         residual = np.nan_to_num(value - mean, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
         symbols: Symbols = np.clip(np.rint(residual), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+        self._pending.append(self._pool.submit(self._write, part, symbols, index))
+        return symbols
+
+    def _write(self, part: str, symbols: Symbols, index: NDArray[np.uint8]) -> None:
         before = self._coder.bits
         self._tables.encode(symbols, index, self._coder)
         self.bits[part] = self.bits.get(part, 0.0) + self._coder.bits - before
-        return symbols
+
+    def flush(self) -> None:
+        """Wait until everything is written."""
+        for future in self._pending:
+            future.result()
+        self._pending.clear()
 
 
 class SymbolReader:

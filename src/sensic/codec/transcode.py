@@ -24,9 +24,9 @@ Destination = str | Path | BinaryIO
 
 def refuse_same_file(source: object, destination: object) -> None:
     """Raises UsageError where writing would destroy what is being read."""
-    if all(isinstance(x, str | Path) and x != "-" and os.path.exists(x) for x in (source, destination)):
-        if os.path.samefile(source, destination):  # type: ignore[arg-type]
-            raise UsageError(f"{destination} is the input; write the output to another file")
+    paths = [x for x in (source, destination) if isinstance(x, str | Path) and x != "-" and os.path.exists(x)]
+    if len(paths) == 2 and os.path.samefile(*paths):
+        raise UsageError(f"{destination} is the input; write the output to another file")
 
 
 class _Count:
@@ -90,10 +90,10 @@ def encode(
                 writer.write(block)
             if not encoder.frames:
                 raise InputError(f"{source}: no frame could be decoded")
-        notes = (*video.notes, *side.notes, *writer.notes)
+        notes = tuple(dict.fromkeys((*video.notes, *side.notes, *writer.notes)))
     return EncodeReport(
         encoder.frames, info.width, info.height, quality, loaded.id, _size(destination, writer.bytes_written),
-        writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, tuple(dict.fromkeys(notes)),
+        writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, notes,
     )  # fmt: skip
 
 

@@ -97,8 +97,8 @@ def runs(keys: Ints) -> Iterator[tuple[int, Ints]]:
 
 
 def _count(counts: Ints, contexts: Ints, values: Ints) -> Ints:
-    """Add observations to ``counts`` [n, size] in place; halve rows past the ceiling (nothing falls below 1). Returns
-    the rows that changed."""
+    """Add observations to ``counts`` [n, size] in place; halve rows past the ceiling (rounding up). Returns the
+    rows that changed."""
     size = counts.shape[1]
     seen = np.bincount(size * contexts + values, minlength=counts.size).reshape(counts.shape)
     rows = np.flatnonzero(seen.sum(1))

@@ -19,7 +19,6 @@ _CHOICES, _OPTIONS = 16, 5
 _DIFFERENCES = 3 + 9
 
 # Size classes of a difference's magnitude: 0, 1, 2, 3, 4, then two for every doubling (5-6, 7-8, 9-12, 13-16, ...).
-_SMALL = 4
 _BASES = np.array([1, 2, 3, 4, *(1 + (2 + half << e) for e in range(1, 9) for half in (0, 1))], np.int64)
 _WIDTHS = np.array([0, 0, 0, 0, *(e for e in range(1, 9) for _ in (0, 1))], np.int64)
 CLASSES = len(_BASES)
@@ -70,7 +69,7 @@ def choice(kind: int, count: Ints, last_differs: Bools) -> Ints:
 
 
 def _spread_class(spread: Ints) -> Ints:
-    return (spread > 0).astype(np.int64) + (spread > 4)
+    return np.asarray((spread > 0).astype(np.int64) + (spread > 4))
 
 
 def difference_x(spread: Ints) -> Ints:
@@ -79,7 +78,7 @@ def difference_x(spread: Ints) -> Ints:
 
 
 def difference_y(spread: Ints, x: Ints) -> Ints:
-    return 3 + _spread_class(spread) * 3 + (x != 0) + (np.abs(x) > 2)
+    return np.asarray(3 + _spread_class(spread) * 3 + (x != 0) + (np.abs(x) > 2))
 
 
 def flag_counts() -> Ints:
@@ -89,19 +88,20 @@ def flag_counts() -> Ints:
         for shape in range(SHAPES):
             odds += [SHAPE_ODDS[kind][shape] + history for history in HISTORY_ODDS[shape]]
     tables = np.stack([ODDS[min(max(index, -REACH), REACH) + REACH].frequencies for index in odds])
-    return np.maximum(tables * (FLAG_TRUST * STEP) >> PRECISION, 1)
+    return np.asarray(np.maximum(tables * (FLAG_TRUST * STEP) >> PRECISION, 1))
 
 
 _FIRST_REPEAT = -8
 
 
 def choice_counts() -> Ints:
-    """[contexts, 5]: the options after the median in order; with ``count`` options the symbol count - 1 says none."""
+    """[contexts, 5]: the options after the median in order; with ``count`` options the symbol count - 1 says none,
+    and higher ones do not occur."""
     return np.array(CHOICES, np.int64) * (CHOICE_TRUST * STEP) // 64
 
 
 def difference_counts() -> Ints:
-    """[contexts, SYMBOLS]"""
+    """[contexts, SYMBOLS]: every magnitude class may come up, the two signs alike; no zero where that is impossible."""
     sizes = np.array(MAGNITUDES, np.int64) * (DIFFERENCE_TRUST * STEP)
     half = np.maximum(sizes[:, 1:] // 1024, 1)
-    return np.concatenate([np.maximum(sizes[:, :1] // 512, 1), half, half], 1)
+    return np.concatenate([sizes[:, :1] // 512, half, half], 1)

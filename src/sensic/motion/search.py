@@ -25,9 +25,13 @@ Kind = TypeVar("Kind", bound=np.generic)
 
 SIDE = 8
 """Samples per block side at which candidates are compared."""
+SMALLEST = 32
+"""Pixels; pictures narrower or lower have no dense flow."""
 CHUNK = 16384
 """Blocks per call of cv2.remap, whose planes are limited to 32,767 rows."""
-LAMBDA = 4.0
+LAMBDA = 3.0
+"""Differences per bit, as a multiple of the square root of squared differences per bit. Between 3 and 6 the total cost
+(motion, residual and error) hardly changes; less error is the better choice, since it goes on into later pictures."""
 _FAR = 127
 _distance = np.arange(_FAR + 1)
 PAIR = np.where(_distance > 0, 0.5 * (2.0 + 1.3 * np.log2(1 + _distance)), 0).astype(np.float32)
@@ -117,7 +121,7 @@ class _Fit:
             moves = np.array([(x, y) for y in (-step, 0, step) for x in (-step, 0, step)], np.int16)
             tried = np.clip(best + moves[:, None], -LIMIT, LIMIT)
             errors = self.errors(np.tile(blocks, len(moves)), tried.reshape(-1, 2)).reshape(len(moves), -1)
-            best = tried[errors.argmin(0), blocks]
+            best = np.asarray(tried[errors.argmin(0), blocks])
         return best
 
     def _part(self, positions: NDArray[np.int16], samples: Plane, vectors: Vectors) -> Floats:
@@ -149,9 +153,10 @@ class MotionSearch:
 
     def flow(self, current: Plane, previous: Plane) -> Candidates:
         """What moved from ``previous`` to ``current``, source luma uint8 [H, W]. Independent of earlier calls."""
-        if min(current.shape) < 32:
+        if min(current.shape) < SMALLEST:
             return Candidates({g.scale: np.zeros((2, *g.shape), np.int16) for g in self._grids})
-        dense = self._flow.calc(current, previous, None)
+        planes = np.ascontiguousarray(current), np.ascontiguousarray(previous)
+        dense = np.asarray(self._flow.calc(*planes, np.empty(0, np.float32)), np.float32)
         fine = block_median(np.ascontiguousarray(dense[2::4, 2::4].transpose(2, 0, 1)), 4)
         return Candidates({g.scale: quarter(block_median(fine, g.scale)) for g in self._grids})
 
@@ -169,10 +174,10 @@ class MotionSearch:
         ``previous`` is the last field coded (zeros at the start of a group), ``quality`` 0..63.
         """
         weight = LAMBDA * sqrt(1 / trade_off(quality))
-        field = _coarse(candidates.fields[self._grids[0].scale], 1)
+        scale = self._grids[0].scale
+        field = candidates.fields[scale]
         for grid in self._grids:
-            h, w = grid.shape
-            zoom = -(-h // field.shape[1])
+            (h, w), zoom, scale = grid.shape, scale // grid.scale, grid.scale
             last = _coarse(previous, grid.scale)
             start = field.repeat(zoom, 1).repeat(zoom, 2)[:, :h, :w]
             proposals = [_vectors(f) for f in (start, candidates.fields[grid.scale], last, np.zeros_like(last))]
@@ -214,7 +219,7 @@ class _Descent:
                 at = colour[self._stale[colour]]
                 if at.size:
                     self._update(at, self._fit.grid.around[:, at])
-        return self._chosen
+        return np.asarray(self._chosen)
 
     def _update(self, at: Ints, around: Ints) -> None:
         """Give the blocks ``at`` the cheapest of the proposals, their neighbours' vectors and their own."""
@@ -263,4 +268,4 @@ def _coarse(field: Field, scale: int) -> Field:
     h, w = field.shape[1:]
     rows = np.minimum(np.arange(0, h, scale) + scale // 2, h - 1)
     columns = np.minimum(np.arange(0, w, scale) + scale // 2, w - 1)
-    return field[:, rows[:, None], columns]
+    return np.asarray(field[:, rows[:, None], columns])

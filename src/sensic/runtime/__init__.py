@@ -1,4 +1,4 @@
-"""Who computes the networks: ONNX Runtime by default; OpenVINO, PyTorch and a NumPy reference behind the same protocol."""
+"""Who computes the networks: ONNX Runtime; OpenVINO, PyTorch and a NumPy reference behind the same protocol."""
 
 from sensic.runtime.onnxruntime import OnnxBackend
 from sensic.runtime.protocol import INTEGER_GRAPHS, Backend, check_golden

@@ -56,7 +56,7 @@ def check_golden(backend: Backend, model: Model) -> None:
             for name, result in zip(OUTPUTS[graph], results, strict=True):
                 if not np.array_equal(result, golden[f"out.{graph}.{name}"]):
                     raise BackendError(
-                        f"{type(backend).__name__} does not compute the {graph} network of {model.name} exactly on this machine"
+                        f"{type(backend).__name__} does not compute the {graph} network of {model.name} exactly here"
                     )
     except KeyError as error:
         raise BackendError(f"model {model.name} has no golden vector for {error}") from error

@@ -117,7 +117,12 @@ def golden_vector(codec: FrozenCodec, height: int = 5, width: int = 7) -> dict[s
 
 
 def export_model(
-    vae: VideoVAE, directory: Path, *, name: str, facts: Mapping[str, Any], quality_offsets: Mapping[str, int | list[int]]
+    vae: VideoVAE,
+    directory: Path,
+    *,
+    name: str,
+    facts: Mapping[str, Any],
+    quality_offsets: Mapping[str, int | list[int]],
 ) -> str:
     """Write the model directory and return its id (hex SHA-256 of the manifest)."""
     weights = save_tensors({k: v.detach().contiguous().clone() for k, v in vae.state_dict().items()})

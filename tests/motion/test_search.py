@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from sensic.entropy.coder import SymbolEncoder
+from sensic.motion import LIMIT, Field, MotionCoder, MotionSearch, warp
+from sensic.motion.field import Plane
+
+
+def texture(height: int, width: int, seed: int = 0) -> Plane:
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 3)
+    return np.clip(128 + 45 * soft / soft.std(), 0, 255).astype(np.uint8)
+
+
+def found(current: Plane, previous: Plane, quality: int = 32, effort: int = 5) -> Field:
+    height, width = current.shape
+    search = MotionSearch(width, height, effort)
+    last = np.zeros((2, height // 16, width // 16), np.int16)
+    coder = MotionCoder(*last.shape[1:])
+    return search.choose(current, previous, search.flow(current, previous), last, quality, coder)
+
+
+def bits(field: Field) -> float:
+    return MotionCoder(*field.shape[1:]).measure(field)
+
+
+def error(current: Plane, previous: Plane, field: Field) -> float:
+    y = previous.astype(np.float32)
+    return float(
+        ((warp(y, np.zeros((2, y.shape[0] // 2, y.shape[1] // 2), np.float32), field)[0] - current) ** 2).mean()
+    )
+
+
+@pytest.mark.parametrize("effort", [0, 5, 9])
+def test_a_pan_is_found_and_uniform(effort: int) -> None:
+    scene = texture(200, 260)
+    field = found(scene[20:180, 24:248], scene[26:186, 14:238], effort=effort)  # what is here was 10 right, 6 up
+    inner = field[:, 1:-1, 1:-1].reshape(2, -1)
+    assert np.array_equal(np.unique(inner, axis=1), [[40], [-24]])
+
+
+def test_a_still_noisy_scene_has_no_motion() -> None:
+    scene = texture(144, 176).astype(np.float32)
+    generator = np.random.default_rng(1)
+    a, b = (np.clip(scene + generator.normal(0, 3, scene.shape), 0, 255).astype(np.uint8) for _ in range(2))
+    assert not found(a, b, quality=10).any()
+
+
+def test_a_moving_object_is_told_from_its_background() -> None:
+    background, thing = texture(192, 256), texture(64, 64, 1)
+    previous, current = background.copy(), background.copy()
+    previous[64:128, 96:160], current[64:128, 104:168] = thing, thing
+    field = found(current, previous)
+    assert (field[:, 5:7, 7:10] == np.array([-32, 0]).reshape(2, 1, 1)).all()
+    assert not field[:, :2].any()
+    assert not field[:, -2:].any()
+
+
+def test_lower_quality_spends_fewer_bits_for_more_error() -> None:
+    previous = texture(192, 256)
+    y, x = np.mgrid[:192, :256].astype(np.float32)
+    bend = (x + 3 * np.sin(y / 25), y + 3 * np.cos(x / 30))
+    moved = cv2.remap(previous, *bend, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    current = np.asarray(moved, np.uint8)
+    fields = [found(current, previous, quality) for quality in (0, 30, 63)]
+    assert bits(fields[0]) < 0.9 * bits(fields[1]) < bits(fields[2])
+    errors = [error(current, previous, field) for field in fields]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 0.1 * error(current, previous, np.zeros_like(fields[0]))
+
+
+def test_the_same_pictures_give_the_same_field() -> None:
+    current, previous = texture(96, 128), texture(96, 128, 5)
+    assert np.array_equal(found(current, previous), found(current, previous))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 320), (320, 16), (32, 48), (48, 32), (64, 64), (80, 176)])
+def test_any_size_and_unrelated_pictures(size: tuple[int, int]) -> None:
+    for quality in (0, 63):
+        field = found(texture(*size), texture(*size, 9), quality, effort=9)
+        assert field.shape == (2, size[0] // 16, size[1] // 16)
+        assert field.dtype == np.int16
+        assert np.abs(field).max() <= LIMIT
+        MotionCoder(*field.shape[1:]).encode(field, SymbolEncoder())
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (255, 0), (0, 255)])
+def test_flat_pictures(a: int, b: int) -> None:
+    assert not found(np.full((64, 96), a, np.uint8), np.full((64, 96), b, np.uint8)).any()
+
+
+def test_sizes_that_are_not_whole_blocks_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 16"):
+        MotionSearch(100, 64)
