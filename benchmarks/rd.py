@@ -77,9 +77,9 @@ def markdown(rows: Rows, deltas: dict[str, dict[str, dict[str, Any]]]) -> str:
     names = sorted({anchor for d in deltas.values() for anchor in d})
     lines += ["| clip | " + " | ".join(f"against {n}" for n in names) + " |", "|---|" + "---:|" * len(names)]
     for clip, d in deltas.items():
-        lines.append(f"| {clip} | " + " | ".join(_delta_cell(d[n]) for n in names) + " |")
+        lines.append(f"| {clip} | " + " | ".join(delta_cell(d[n]) for n in names) + " |")
     means = [[mean_delta(deltas, n, kind) for kind in ("file_bytes", "payload_bytes")] for n in names]
-    lines.append("| **mean** | " + " | ".join(f"{_percent(f)} ({_percent(p)})" for f, p in means) + " |")
+    lines.append("| **mean** | " + " | ".join(f"{percent(f)} ({percent(p)})" for f, p in means) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -88,16 +88,16 @@ def error_percent(m: Measurement) -> float:
     return (m.payload_bytes / (m.estimated_bytes or 1) - 1) * 100
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
     return "none" if value is None else f"{value:+.1f}%"
 
 
-def _delta_cell(entry: dict[str, Any]) -> str:
+def delta_cell(entry: dict[str, Any]) -> str:
     file, payload = entry["file_bytes"], entry["payload_bytes"]
     if file["percent"] is None:
         return str(file["reason"])
     low, high = file["overlap_db"]
-    return f"{_percent(file['percent'])} ({_percent(payload['percent'])}), {low:.1f}–{high:.1f} dB"
+    return f"{percent(file['percent'])} ({percent(payload['percent'])}), {low:.1f}–{high:.1f} dB"
 
 
 def conditions(frames: int, gop: int, preset: str, model: str | None) -> dict[str, Any]:

@@ -22,11 +22,11 @@ def test_odds_are_spaced_by_quarters_of_a_doubling() -> None:
 
 def test_every_difference_has_one_symbol() -> None:
     values = np.arange(-2 * LIMIT, 2 * LIMIT + 1)
-    symbols, extra = contexts.classify(values)
+    symbols, within = contexts.classify(values)
     assert (symbols >= 0).all()
     assert (symbols < contexts.SYMBOLS).all()
-    assert ((extra >= 0) & (extra < 1 << contexts.EXTRA[symbols])).all()
-    assert np.array_equal(contexts.assemble(symbols, extra), values)
+    assert ((within >= 0) & (within < 1 << contexts.WIDTHS[symbols])).all()
+    assert np.array_equal(contexts.assemble(symbols, within), values)
 
 
 def test_initial_counts_fit_their_contexts() -> None:

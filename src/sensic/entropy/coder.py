@@ -9,6 +9,7 @@ Python integers). The byte format is specified in docs/bitstream.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import constriction
 import numpy as np
@@ -28,15 +29,12 @@ class FrequencyTable:
     Raises ValueError for anything else.
     """
 
-    __slots__ = ("_model", "frequencies")
-
     def __init__(self, frequencies: NDArray[np.int64] | Sequence[int]) -> None:
         self.frequencies = np.asarray(frequencies, dtype=np.int64)
         if self.frequencies.ndim != 1 or not 2 <= self.frequencies.size <= 1 << 16:
             raise ValueError("a frequency table has 2 to 65,536 entries in one dimension")
         if int(self.frequencies.min()) < 1 or int(self.frequencies.sum()) != TOTAL:
             raise ValueError("frequencies are at least 1 and sum to 2**24")
-        self._model: constriction.stream.model.Categorical | None = None
 
     @classmethod
     def from_counts(cls, counts: NDArray[np.int64] | Sequence[int]) -> FrequencyTable:
@@ -53,15 +51,12 @@ class FrequencyTable:
     def uniform(cls, size: int) -> FrequencyTable:
         return cls.from_counts(np.ones(size, np.int64))
 
-    @property
+    @cached_property
     def model(self) -> constriction.stream.model.Categorical:
-        if self._model is None:
-            self._model = constriction.stream.model.Categorical(
-                (self.frequencies - 1).astype(np.float64), perfect=False
-            )
-        return self._model
+        """constriction's own form of the table."""
+        return constriction.stream.model.Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
 
-    @property
+    @cached_property
     def bits(self) -> NDArray[np.float64]:
         """Ideal code length of each symbol, bits (for estimates and encoder decisions only)."""
         return PRECISION - np.log2(self.frequencies)

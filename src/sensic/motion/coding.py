@@ -11,13 +11,25 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
-from sensic.entropy.coder import FrequencyTable, SymbolDecoder, SymbolEncoder
+from sensic.entropy.coder import SymbolDecoder, SymbolEncoder
 from sensic.errors import DamagedError
 from sensic.motion import contexts
-from sensic.motion.adaptive import Bools, FlagStatistics, Ints, Meter, Port, Reader, SymbolStatistics, Writer, runs
+from sensic.motion.adaptive import (
+    ODDS,
+    REACH,
+    Bools,
+    FlagStatistics,
+    Ints,
+    Meter,
+    Port,
+    Reader,
+    SymbolStatistics,
+    Writer,
+)
 from sensic.motion.field import LIMIT, Field
 
 COARSEST = 16
@@ -124,15 +136,13 @@ class MotionCoder:
     def _vectors(self, truth: Ints, known: Ints, last: Ints, part: Pass, port: Port) -> Ints:
         """The vectors [2, n] of one pass."""
         near, here = known[:, part.neighbours], last[:, part.blocks]  # [2, 4, n], [2, n]
-        apart = np.abs(near[:, :, None] - near[:, None]).sum(0)  # [4, 4, n]
-        order, every = apart.sum(0).argmin(0), np.arange(part.blocks.size)
-        median, apart = near[:, order, every], apart[order, :, every]  # [2, n], [n, 4]
+        median, apart = _median(near)
         context = contexts.median_flag(part.kind, near, apart, median, here, last[:, part.neighbours])
         hit = self._flags.code(port, context, _equal(truth, median))
         at = np.flatnonzero(~hit)
         if at.size:
             options = np.concatenate([median[:, None, at], here[:, None, at], near[:, :, at]], 1)
-            median[:, at] = self._others(truth[:, at], options, apart[at].max(1), part.kind, port)
+            median[:, at] = self._others(truth[:, at], options, apart[:, at].max(0), part.kind, port)
         return median
 
     def _others(self, truth: Ints, options: Ints, spread: Ints, kind: int, port: Port) -> Ints:
@@ -152,24 +162,35 @@ class MotionCoder:
         return out
 
     def _difference(self, truth: Ints, spread: Ints, port: Port) -> Ints:
-        """Differences [2, n] of vectors from the median."""
-        x = self._component(truth[0], contexts.difference_x(spread), port)
-        y = self._component(truth[1], contexts.difference_y(spread, x), port)
-        return np.stack([x, y])
-
-    def _component(self, truth: Ints, context: Ints, port: Port) -> Ints:
-        """One component [n]: a symbol for sign and size class, then the bits below the class's leading ones."""
-        symbol, extra = contexts.classify(truth)
-        symbol = self._differences.code(port, context, symbol)
-        rest = np.zeros_like(symbol)
-        for bits, at in runs(contexts.EXTRA[symbol]):
-            if bits:
-                rest[at] = port.code(extra[at], UNIFORM[bits])
-        return contexts.assemble(symbol, rest)
+        """Differences [2, n] of vectors from the median: sign and size class of x, of y, then the bits within both."""
+        wanted, within = contexts.classify(truth)
+        x = self._differences.code(port, contexts.difference_x(spread), wanted[0])
+        y = self._differences.code(port, contexts.difference_y(spread, x), wanted[1])
+        symbols = np.stack([x, y])
+        return contexts.assemble(symbols, _raw(port, within, contexts.WIDTHS[symbols]))
 
 
-UNIFORM = tuple(FrequencyTable.uniform(1 << max(bits, 1)) for bits in range(contexts.WIDEST + 1))
-"""Tables for so many raw bits (the first is not used)."""
+def _raw(port: Port, truth: Ints, widths: Ints) -> Ints:
+    """Integers below ``2 ** widths``, of any shape, bit by bit: all lowest bits first, of those that have one."""
+    places = np.arange(contexts.WIDEST).reshape(-1, *[1] * truth.ndim)
+    bits = truth >> places & 1
+    there = places < widths
+    bits[there] = port.code(bits[there], EVEN)
+    return np.asarray((bits * there << places).sum(0))
+
+
+EVEN = ODDS[REACH]
+"""Zero and one alike."""
+
+
+def _median(near: Ints) -> tuple[Ints, Ints]:
+    """Of the four vectors [2, 4, n] the one nearest to the others (the first of several), [2, n], and how far they all
+    are from it, [4, n]; distances are sums over both components."""
+    apart = np.zeros((4, 4, near.shape[2]), np.int64)
+    for i, j in combinations(range(4), 2):
+        apart[i, j] = apart[j, i] = np.abs(near[:, i] - near[:, j]).sum(0)
+    order, every = apart.sum(0).argmin(0), np.arange(near.shape[2])
+    return near[:, order, every], apart[order, :, every].T
 
 
 def _equal(a: Ints, b: Ints) -> Bools:

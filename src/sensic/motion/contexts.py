@@ -20,27 +20,27 @@ _DIFFERENCES = 3 + 9
 
 # Size classes of a difference's magnitude: 0, 1, 2, 3, 4, then two for every doubling (5-6, 7-8, 9-12, 13-16, ...).
 _BASES = np.array([1, 2, 3, 4, *(1 + (2 + half << e) for e in range(1, 9) for half in (0, 1))], np.int64)
-_WIDTHS = np.array([0, 0, 0, 0, *(e for e in range(1, 9) for _ in (0, 1))], np.int64)
+_BITS = [0, 0, 0, 0, *(e for e in range(1, 9) for _ in (0, 1))]
 CLASSES = len(_BASES)
 SYMBOLS = 1 + 2 * CLASSES
 """Zero, then the positive classes, then the negative ones."""
-EXTRA = np.concatenate([[0], _WIDTHS, _WIDTHS])
-"""Raw bits after every symbol."""
-WIDEST = int(_WIDTHS.max())
+WIDTHS = np.array([0, *_BITS, *_BITS], np.int64)
+"""Raw bits within the class of every symbol."""
+WIDEST = max(_BITS)
 
 
 def classify(values: Ints) -> tuple[Ints, Ints]:
-    """The symbols and extra bits of differences of at most 1,024 in magnitude."""
+    """The symbols of differences of at most 1,024 in magnitude, and their places within the classes."""
     size = np.abs(values)
     place = np.searchsorted(_BASES, size, side="right")  # 0 for zero, else class + 1
-    extra = size - _BASES[place - 1] * (place > 0)
-    return place + CLASSES * (values < 0), extra
+    within = size - _BASES[place - 1] * (place > 0)
+    return place + CLASSES * (values < 0), within
 
 
-def assemble(symbols: Ints, extra: Ints) -> Ints:
+def assemble(symbols: Ints, within: Ints) -> Ints:
     """The inverse of ``classify``."""
     place = np.where(symbols > CLASSES, symbols - CLASSES, symbols)
-    size = np.where(place > 0, _BASES[place - 1] + extra, 0)
+    size = np.where(place > 0, _BASES[place - 1] + within, 0)
     return np.asarray(np.where(symbols > CLASSES, -size, size))
 
 
@@ -48,11 +48,11 @@ def median_flag(kind: int, near: Ints, apart: Ints, median: Ints, here: Ints, ne
     """Is the vector its neighbours' median? [n] contexts, of ``kind`` of pass × shape of the surroundings × history.
 
     Shape: how many of the neighbours ``near`` [2, 4, n] are the median, and whether the others are far from it
-    (``apart`` [n, 4], quarter pixels). History: whether the block's last vector ``here`` [2, n] is the median, how
+    (``apart`` [4, n], quarter pixels). History: whether the block's last vector ``here`` [2, n] is the median, how
     many neighbours kept their last vectors ``near_last``, and how many of those were the block's.
     """
-    agreeing = (apart == 0).sum(1)
-    shape = np.where(agreeing == 4, SHAPES - 1, 2 * (agreeing - 1) + (apart.max(1) > 3))
+    agreeing = (apart == 0).sum(0)
+    shape = np.where(agreeing == 4, SHAPES - 1, 2 * (agreeing - 1) + (apart.max(0) > 3))
     same = (here[0] == median[0]) & (here[1] == median[1])
     steady = ((near[0] == near_last[0]) & (near[1] == near_last[1])).sum(0)
     joined = ((near_last[0] == here[0]) & (near_last[1] == here[1])).sum(0)
@@ -78,7 +78,11 @@ def difference_x(spread: Ints) -> Ints:
 
 
 def difference_y(spread: Ints, x: Ints) -> Ints:
-    return np.asarray(3 + _spread_class(spread) * 3 + (x != 0) + (np.abs(x) > 2))
+    """``x``: the symbol of the other component; its size is 0, at most 2, or more."""
+    return np.asarray(3 + _spread_class(spread) * 3 + _SIZES[x])
+
+
+_SIZES = np.array([0, *[1, 1, *[2] * (CLASSES - 2)] * 2], np.int64)
 
 
 def flag_counts() -> Ints:
