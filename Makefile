@@ -1,7 +1,8 @@
-# make demo   set up and run the main job on the bundled clip
-# make test   set up and run the tests
-# make lint   ruff, mypy --strict, import-linter
-# make bench  the figures of the README, from CLIPS (default: the bundled clip)
+# make demo     set up and run the main job on the bundled clip
+# make test     set up and run the tests
+# make lint     ruff, mypy --strict, import-linter
+# make bench    size, PSNR, speed and memory measured on CLIPS (default: the bundled clip)
+# make figures  the same, and into the README with them
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ CLIPS ?= demo/bunny.mp4
 OUT ?= benchmarks/out
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench figures clean
 
 demo: $(VENV)/.eval
 	$(BIN)/python -m benchmarks.demo demo/bunny.mp4 --out demo/out
@@ -25,8 +26,12 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.eval
 	$(BIN)/python -m benchmarks.rd $(CLIPS) --out $(OUT)
+	$(BIN)/python -m benchmarks.adaptive $(CLIPS) --out $(OUT)
 	$(BIN)/python -m benchmarks.kmac --out $(OUT)
 	$(BIN)/python -m benchmarks.memory demo/bunny.mp4 --out $(OUT)
+
+figures: bench demo
+	$(BIN)/python -m benchmarks.readme $(OUT)
 
 clean:
 	rm -rf $(VENV) demo/out benchmarks/out

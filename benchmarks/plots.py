@@ -25,7 +25,7 @@ def rate_distortion(rows: Mapping[str, Mapping[str, Sequence[Measurement]]], pat
     height = ceil(len(rows) / columns)
     figure = Figure(figsize=(4 * columns, 3.2 * height), layout="constrained")
     panels = figure.subplots(height, columns, squeeze=False).flat
-    for panel, (clip, coders) in zip(panels, rows.items(), strict=False):
+    for (clip, coders), panel in zip(rows.items(), panels, strict=False):
         for coder, points in coders.items():
             curve = sorted((m.bits_per_pixel, m.psnr[0]) for m in points)
             panel.plot(

@@ -110,6 +110,7 @@ def conditions(frames: int, gop: int, preset: str, model: str | None) -> dict[st
         "threads": 2,
         "model": {"name": chosen.name, "id": chosen.id},
         "machine": {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+        "load_average": round(os.getloadavg()[0], 1),  # of other work, before this one began
         "versions": {name: version(name) for name in ("av", "onnxruntime", "constriction", "numpy")}
         | {"ffmpeg": av.ffmpeg_version_info},
     }

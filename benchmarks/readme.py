@@ -1,7 +1,7 @@
 """Put measured figures into the README, so that none is typed by hand: ``python -m benchmarks.readme RESULTS``.
 
 Reads what the other scripts wrote to the folder (``rd.json``, and ``memory.json``, ``kmac.json`` and ``adaptive.json``
-where they are) and replaces the lines between the two ``figures`` comments.
+where they are) and replaces the lines between the two ``figures`` comments; renews the pictures in ``docs/images``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from PIL import Image
 
 from benchmarks.rd import delta_cell, mean_delta, percent
 
@@ -28,9 +29,10 @@ def rate_distortion(result: dict[str, Any]) -> list[str]:
     quality = next(iter(middle.values()))["setting"]
     lines = [
         f"{how['frames']} frames of each clip, one intra frame per {how['gop']}, two threads, "
-        f"{how['machine']['cores']} cores of {how['machine']['processor']}, model {how['model']['name']} "
-        f"(`{how['model']['id'][:16]}`). BD-rate is how many more bytes whole files need for the same luma PSNR (in "
-        "brackets: without the container), over the range that both curves share. Seconds include starting up.",
+        f"{how['machine']['cores']} cores of {how['machine']['processor']}, load average before the run "
+        f"{how['load_average']:g}, model {how['model']['name']} (`{how['model']['id'][:16]}`). BD-rate is how many "
+        "more bytes whole files need for the same luma PSNR (in brackets: without the container), over the range that "
+        "both curves share. Seconds include starting up.",
         "",
         f"| clip | bytes against x264 medium | against x265 medium | bits/pixel at quality {quality:g} | Y-PSNR dB "
         "| encode frames/s | decode frames/s |",
@@ -43,7 +45,22 @@ def rate_distortion(result: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     means = [[percent(mean_delta(deltas, a, kind)) for kind in ("file_bytes", "payload_bytes")] for a in ANCHORS]
     lines.append("| **mean** | " + " | ".join(f"{file} ({payload})" for file, payload in means) + " | | | | |")
+    best = [coders["sensic"][-1]["psnr"][0] for coders in clips.values()]
+    lines += ["", f"The best quality reaches {min(best):.1f} to {max(best):.1f} dB on these clips. {estimates(clips)}"]
     return lines
+
+
+def estimates(clips: dict[str, Any]) -> str:
+    """How far what the range coder wrote is from what the model expected, where that is more than 20 kB."""
+    ratios = [
+        m["payload_bytes"] / m["estimated_bytes"] - 1
+        for coders in clips.values()
+        for m in coders["sensic"]
+        if m["payload_bytes"] > 20_000
+    ]
+    if not ratios:
+        return "No payload is above 20 kB."
+    return f"Payloads above 20 kB are {min(ratios):+.2%} to {max(ratios):+.2%} from the model's own estimate."
 
 
 def memory(result: dict[str, Any]) -> list[str]:
@@ -80,6 +97,7 @@ def figures(results: Path) -> str:
 def main(
     results: Annotated[Path, typer.Argument(help="Folder with rd.json.", exists=True)],
     readme: Annotated[Path, typer.Option(help="File to change.", exists=True)] = Path("README.md"),
+    picture: Annotated[Path, typer.Option(help="What the demo left.")] = Path("demo/out/side-by-side.png"),
 ) -> None:
     text = readme.read_text(encoding="utf-8")
     if not MARKS.search(text):
@@ -89,6 +107,9 @@ def main(
     images = readme.parent / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(results / "rd.png", images / "rd.png")
+    if picture.exists():
+        # A repository should not carry megabytes of lossless picture for every time that it is drawn.
+        Image.open(picture).convert("RGB").save(images / "side-by-side.jpg", quality=90)
 
 
 if __name__ == "__main__":

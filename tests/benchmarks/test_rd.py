@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.measurement import Measurement
 from benchmarks.plots import rate_distortion, side_by_side, to_rgb
@@ -65,3 +66,11 @@ def test_rgb_of_black_white_and_grey() -> None:
     for luma, grey in ((16, 0), (235, 255), (126, 128)):
         y[:] = luma
         assert (to_rgb((y, u, v)) == grey).all()
+
+
+def test_panels_without_a_clip_are_hidden(tmp_path: Path) -> None:
+    """Five clips take two rows of four; the three that are left over would show as empty axes, not as white."""
+    rate_distortion({str(i): curves() for i in range(5)}, tmp_path / "rd.png")
+    with Image.open(tmp_path / "rd.png") as image:
+        right_end_of_second_row = image.convert("L").crop((image.width // 2, image.height // 2 + 20, *image.size))
+        assert right_end_of_second_row.getextrema() == (255, 255)

@@ -14,6 +14,7 @@ from tests.benchmarks.test_rd import curves
 HOW = {
     "frames": 32,
     "gop": 32,
+    "load_average": 0.3,
     "machine": {"cores": 2, "processor": "a processor"},
     "model": {"name": "default", "id": "ab" * 32},
 }
@@ -30,15 +31,17 @@ def results(tmp_path: Path) -> Path:
 def test_the_section_is_replaced_and_nothing_else(results: Path, tmp_path: Path) -> None:
     target = tmp_path / "README.md"
     target.write_text("before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n")
-    readme.main(results, target)
+    readme.main(results, target, results / "rd.png")
     text = target.read_text()
     assert text.startswith("before\n<!-- figures -->\n32 frames of each clip")
     assert text.endswith("<!-- /figures -->\nafter\n")
     assert "old" not in text
     assert "| clip | +24.3% (+25.0%), 30.0–42.0 dB |" in text
     assert "| 0.4880 | 36.00 | 5.0 | 20.0 |" in text
+    assert "reaches 42.0 to 42.0 dB on these clips. Payloads above 20 kB are +1.01% to +1.01% from" in text
     assert (tmp_path / "docs" / "images" / "rd.png").read_bytes() == (results / "rd.png").read_bytes()
-    readme.main(results, target)
+    assert (tmp_path / "docs" / "images" / "side-by-side.jpg").read_bytes().startswith(b"\xff\xd8")
+    readme.main(results, target, tmp_path / "no demo was run")
     assert target.read_text() == text
 
 
@@ -61,7 +64,7 @@ def test_a_readme_without_marks_is_refused(results: Path, tmp_path: Path) -> Non
     target = tmp_path / "README.md"
     target.write_text("nothing here\n")
     with pytest.raises(typer.BadParameter, match="has no lines"):
-        readme.main(results, target)
+        readme.main(results, target, results / "rd.png")
     assert target.read_text() == "nothing here\n"
 
 

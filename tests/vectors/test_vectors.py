@@ -34,7 +34,8 @@ def test_no_stream_is_missing() -> None:
 def test_symbols(path: Path, backend: str) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     with StreamReader(path) as reader:
-        assert symbol_hash(Decoder(MODEL, BACKENDS[backend], reader.header).symbols(reader.blocks())) == expected["symbols"]
+        decoder = Decoder(MODEL, BACKENDS[backend], reader.header)
+        assert symbol_hash(decoder.symbols(reader.blocks())) == expected["symbols"]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

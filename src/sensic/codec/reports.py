@@ -49,6 +49,8 @@ class EncodeReport:
 
 @dataclass(frozen=True)
 class DecodeReport:
+    """How decoding went: what was written, in how many seconds, and what the user must be told."""
+
     frames: int
     width: int
     height: int

@@ -167,7 +167,7 @@ class EntropyPrior(nn.Module):
     def first(
         self, z: Tensor, memory: Tensor, motion: Tensor, embedding: Tensor, offset: Tensor
     ) -> tuple[Tensor, Parameters]:
-        """Features and parameters of the first pass, from the decoded ``z`` and ``motion`` [B, 2, h, w] in quarter pixels."""
+        """Features and parameters of the first pass; ``z`` as decoded, ``motion`` [B, 2, h, w] in quarter pixels."""
         q = quantize_activation
         x = q(F.pixel_shuffle(self.hd1(z.clamp(-127, 127) / 4), 2))
         x = q(F.pixel_shuffle(self.hd2(F.relu(x)), 2))[..., : memory.shape[2], : memory.shape[3]]

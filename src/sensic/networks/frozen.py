@@ -118,7 +118,7 @@ class FrozenCodec(nn.Module):
 
 
 def graph_signatures(codec: FrozenCodec) -> dict[str, tuple[dict[str, tuple[int, ...]], tuple[str, ...]]]:
-    """Inputs with example shapes (an empty shape is an index) and outputs of every graph, as the ONNX files name them."""
+    """Inputs with example shapes (an empty shape is an index) and outputs of every graph, by their ONNX names."""
     size = codec.size
     h, w = 8, 12
     latent, hyper = (1, size.latent, h, w), (1, size.hyper, h // 4, w // 4)
