@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from itertools import pairwise
 from math import ceil, isqrt
 from pathlib import Path
@@ -41,26 +42,10 @@ class Frame(NamedTuple):
 # --- File, header, blocks ---------------------------------------------------------------------------------------------
 
 
-class Bytes:
-    """Reads one after the other."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.place = 0
-
-    def take(self, count: int) -> bytes:
-        self.place += count
-        assert self.place <= len(self.data), "cut off"
-        return self.data[self.place - count : self.place]
-
+class Bytes(BytesIO):
     def varint(self) -> int:
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self.take(1)[0]
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-        raise AssertionError("a varint is too long")
+        byte = self.read(1)[0]
+        return byte if byte < 128 else byte - 128 + (self.varint() << 7)
 
     def signed(self) -> int:
         code = self.varint()
@@ -68,33 +53,30 @@ class Bytes:
 
     def ebml(self, marker: bool = False) -> int:
         """The size of an element, or its identifier, which keeps its marker bit."""
-        first = self.take(1)[0]
+        first = self.read(1)[0]
         length = 9 - first.bit_length()
-        value = int.from_bytes(bytes([first]) + self.take(length - 1), "big")
+        value = int.from_bytes(bytes([first]) + self.read(length - 1), "big")
         return value if marker else value - (1 << 7 * length)
 
 
 def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     reader = Bytes(data)
-    while reader.place < len(data):
-        yield reader.ebml(marker=True), reader.take(reader.ebml())
+    while reader.tell() < len(data):
+        yield reader.ebml(marker=True), reader.read(reader.ebml())
 
 
 def track(path: Path) -> tuple[bytes, list[bytes]]:
     """CodecPrivate and SimpleBlocks of the track of V_SENSIC."""
-    segment = dict(elements(path.read_bytes()))[0x18538067]
     number, private, blocks = -1, b"", []
-    for identifier, data in elements(segment):
+    for identifier, data in elements(dict(elements(path.read_bytes()))[0x18538067]):
         if identifier == 0x1654AE6B:  # Tracks
             for entry in (dict(elements(entry)) for _, entry in elements(data)):
                 if entry[0x86] == b"V_SENSIC":
                     number, private = int.from_bytes(entry[0xD7], "big"), entry[0x63A2]
         elif identifier == 0x1F43B675:  # Cluster
-            for kind, content in elements(data):
-                reader = Bytes(content)
-                if kind == 0xA3 and reader.ebml() == number:  # SimpleBlock
-                    reader.take(3)
-                    blocks.append(content[reader.place :])
+            for content in (Bytes(content) for kind, content in elements(data) if kind == 0xA3):
+                if content.ebml() == number:
+                    blocks.append(content.read()[3:])
     return private, blocks
 
 
@@ -102,22 +84,6 @@ def checked(data: bytes) -> Bytes:
     """Without the checksum at the end."""
     assert google_crc32c.value(data[:-4]) == int.from_bytes(data[-4:], "little"), "checksum"
     return Bytes(data[:-4])
-
-
-class Header(NamedTuple):
-    quality: int
-    model: str
-    width: int
-    height: int
-
-
-def parse_header(data: bytes) -> Header:
-    reader = checked(data)
-    assert reader.take(2) == b"SN"
-    version, flags, profile = reader.take(3)
-    assert (version, profile) == (1, 0)
-    reader.varint()
-    return Header(flags & 63, reader.take(32).hex(), reader.varint(), reader.varint())
 
 
 class Block(NamedTuple):
@@ -129,7 +95,7 @@ class Block(NamedTuple):
 
 def parse_block(data: bytes, sequence: int) -> Block:
     reader = checked(data)
-    version, flags = divmod(reader.take(1)[0], 32)
+    version, flags = divmod(reader.read(1)[0], 32)
     assert (version, reader.varint()) == (1, sequence)
     count = reader.varint()
     pts = [reader.signed()] if count else []
@@ -146,7 +112,7 @@ def parse_block(data: bytes, sequence: int) -> Block:
         durations = [reader.varint()] * count
     elif flags >> 3 == 3:
         durations = [code - 1 if (code := reader.varint()) else None for _ in range(count)]
-    return Block(bool(flags & 1), pts, durations, reader.take(reader.varint()))
+    return Block(bool(flags & 1), pts, durations, reader.read(reader.varint()))
 
 
 # --- Range coder ------------------------------------------------------------------------------------------------------
@@ -161,35 +127,28 @@ def from_counts(counts: Sequence[int]) -> list[int]:
 
 class Coder:
     def __init__(self, payload: bytes) -> None:
-        self.words = np.frombuffer(payload, "<u4").tolist()
-        self.read = 0
-        self.lower = 0
+        self.words = BytesIO(payload)
         self.range = (1 << 64) - 1
-        self.point = self.word() << 32 | self.word()
+        self.offset = self.word() << 32 | self.word()  # point − lower
 
     def word(self) -> int:
-        self.read += 1
-        return self.words[self.read - 1] if self.read <= len(self.words) else 0
+        return int.from_bytes(self.words.read(4), "little")  # 0 of nothing
 
     def symbol(self, table: Sequence[int]) -> int:
-        modulus = 1 << 64
         scale = self.range >> 24
-        quantile = (self.point - self.lower) % modulus // scale
-        assert quantile < ONE, "damage"
-        symbol, below = 0, 0
-        while quantile >= below + table[symbol]:
-            below += table[symbol]
+        assert self.offset < scale << 24, "damage"
+        symbol = 0
+        while self.offset >= scale * table[symbol]:
+            self.offset -= scale * table[symbol]
             symbol += 1
-        self.lower = (self.lower + scale * below) % modulus
         self.range = scale * table[symbol]
         if self.range < 1 << 32:
-            self.lower = self.lower << 32 & modulus - 1
             self.range <<= 32
-            self.point = (self.point << 32 & modulus - 1) | self.word()
+            self.offset = self.offset << 32 | self.word()
         return symbol
 
     def uniform(self, count: int) -> int:
-        return self.symbol(from_counts([1] * count))
+        return self.symbol([ONE // count] * count)
 
     def number(self) -> int:
         return sum(self.symbol(EVEN) << bit for bit in range(self.uniform(32)))
@@ -385,7 +344,7 @@ class Networks:
         return np.rint(m * 8) / 8, np.clip(np.rint(8 * k).astype(int) + offset, 0, 63)
 
     def embedding(self, inter: int, quality: int) -> Array:
-        return self.numbers["embedding"][inter, quality][:, None, None] / 16
+        return np.reshape(self.numbers["embedding"][inter, quality] / 16, (-1, 1, 1))
 
     def hyper(self, memory: Array, quality: int, inter: int) -> tuple[Array, Integers]:
         channels, h, w = memory.shape
@@ -422,9 +381,6 @@ class Adaptive:
         self.table = np.arange(64)
         self.shift = np.zeros(channels, int)
 
-    def tables(self, index: Integers, channel: Integers) -> Integers:
-        return np.clip(self.table[index] + self.shift[channel], 0, 63)
-
     def update(self, index: Integers, channel: Integers, symbols: Integers) -> None:
         magnitude = np.minimum(np.abs(symbols), 15)
         self.common -= self.common // 8
@@ -438,78 +394,74 @@ class Adaptive:
         self.shift = np.argmin(prices, axis=0) - 8
 
 
-class Group:
-    """What frames of a group of pictures hand on."""
-
-    def __init__(self, decoder: Decoder) -> None:
-        numbers = decoder.networks.numbers
-        self.frames = 0
-        self.motion = Motion(decoder.h, decoder.w)
-        self.memory = np.tile(numbers["initial"][:, None, None] / 16, (1, decoder.h, decoder.w))
-        self.hyper = Adaptive(decoder.sizes["hyper"], numbers["tables.cost"])
-        self.latent = Adaptive(decoder.sizes["latent"], numbers["tables.cost"])
-        self.checksum = 0
-
-
 class Decoder:
     def __init__(self, stream: Path, model: Path) -> None:
         private, blocks = track(stream)
-        self.header = parse_header(private)
         self.blocks = [parse_block(block, sequence) for sequence, block in enumerate(blocks)]
+        reader = checked(private)
+        assert reader.read(2) == b"SN"
+        version, flags, profile = reader.read(3)
+        assert (version, profile) == (1, 0)
+        self.base, _, name = flags & 63, reader.varint(), reader.read(32)
+        width, height = reader.varint(), reader.varint()
+        self.h, self.w = ceil(height / 16), ceil(width / 16)
         manifest = (model / "manifest.json").read_bytes()
-        assert hashlib.sha256(manifest).hexdigest() == self.header.model
-        self.offsets: dict[str, Sequence[int]] = json.loads(manifest)["quality_offsets"]
-        self.sizes = json.loads(manifest)["networks"]
-        self.h, self.w = ceil(self.header.height / 16), ceil(self.header.width / 16)
+        assert hashlib.sha256(manifest).digest() == name
+        self.manifest = json.loads(manifest)
         numbers = {name: array.astype(int) for name, array in load_file(model / "tables.safetensors").items()}
         self.networks = Networks(numbers)
-        ends = np.cumsum(2 * numbers["tables.radius"] + 2)
         self.radius: list[int] = numbers["tables.radius"].tolist()
+        ends = np.cumsum(2 * numbers["tables.radius"] + 2)
         self.tables = [part.tolist() for part in np.split(numbers["tables.frequencies"], ends[:-1])]
 
+    def _start_group(self) -> None:
+        numbers, sizes = self.networks.numbers, self.manifest["networks"]
+        self.position = self.checksum = 0
+        self.motion = Motion(self.h, self.w)
+        self.memory = np.tile(numbers["initial"][:, None, None] / 16, (1, self.h, self.w))
+        self.hyper = Adaptive(sizes["hyper"], numbers["tables.cost"])
+        self.latent = Adaptive(sizes["latent"], numbers["tables.cost"])
+
     def frames(self) -> Iterator[Frame]:
-        group = Group(self)
         for block in self.blocks:
             if block.starts_group:
-                group = Group(self)
+                self._start_group()
             coder = Coder(block.payload)
             for pts, duration in zip(block.pts, block.durations, strict=True):
-                quality = self._quality(coder, group)
-                motion = group.motion.decode(coder) if group.frames else None
-                yield Frame(pts, duration, quality, motion, self._latent(coder, group, quality, motion))
-                group.frames += 1
+                quality = self._quality(coder)
+                motion = self.motion.decode(coder) if self.position else None
+                yield Frame(pts, duration, quality, motion, self._latent(coder, quality, motion))
+                self.position += 1
             if block.pts:
-                assert coder.uniform(256) == group.checksum & 255
-                assert coder.uniform(256) == group.checksum >> 8 & 255
-                assert coder.read >= len(coder.words)
+                assert [coder.uniform(256), coder.uniform(256)] == [self.checksum & 255, self.checksum >> 8 & 255]
+                assert not coder.words.read()
 
-    def _quality(self, coder: Coder, group: Group) -> int:
+    def _quality(self, coder: Coder) -> int:
         if coder.symbol((ONE - 4096, 4096)):
             return coder.uniform(64)
-        inter = self.offsets["inter"]
-        offset = inter[(group.frames - 1) % len(inter)] if group.frames else self.offsets["intra"]
-        return clamp(self.header.quality + offset, 0, 63)
+        offsets = self.manifest["quality_offsets"]
+        inter = offsets["inter"]
+        offset = inter[(self.position - 1) % len(inter)] if self.position else offsets["intra"]
+        return clamp(self.base + offset, 0, 63)
 
-    def _latent(self, coder: Coder, group: Group, quality: int, motion: Integers | None) -> Array:
-        networks, inter = self.networks, int(group.frames > 0)
-        z, index = networks.hyper(group.memory, quality, inter)
-        z += self._run(coder, group, group.hyper, index, np.ones(index.shape, bool))
+    def _latent(self, coder: Coder, quality: int, motion: Integers | None) -> Array:
+        networks, inter = self.networks, int(motion is not None)
+        z, index = networks.hyper(self.memory, quality, inter)
+        z += self._run(coder, self.hyper, index, np.ones(index.shape, bool))
         vectors = np.zeros((2, self.h, self.w)) if motion is None else motion.astype(float)
-        features, mean, index = networks.first(z, group.memory, vectors, quality, inter)
+        features, mean, index = networks.first(z, self.memory, vectors, quality, inter)
         channel, row, column = np.indices(index.shape)
-        pass_one = (row + column) % 2 == (channel < self.sizes["latent"] // 2)
-        latent = np.where(pass_one, mean, 0) + self._run(coder, group, group.latent, index, pass_one)
+        early = (row + column) % 2 == (channel < index.shape[0] // 2)
+        latent = np.where(early, mean + self._run(coder, self.latent, index, early), 0)
         mean, index = networks.second(features, latent, quality)
-        latent += np.where(pass_one, 0, mean) + self._run(coder, group, group.latent, index, ~pass_one)
-        group.memory = networks.memory(group.memory, latent)
+        latent = np.where(early, latent, mean + self._run(coder, self.latent, index, ~early))
+        self.memory = networks.memory(self.memory, latent)
         return latent
 
-    def _run(
-        self, coder: Coder, group: Group, adaptive: Adaptive, index: Integers, chosen: NDArray[np.bool_]
-    ) -> Integers:
+    def _run(self, coder: Coder, adaptive: Adaptive, index: Integers, chosen: Flags) -> Integers:
         """The symbols of the chosen places, 0 elsewhere."""
         channel = np.nonzero(chosen)[0]
-        tables = adaptive.tables(index[chosen], channel)
+        tables = np.clip(adaptive.table[index[chosen]] + adaptive.shift[channel], 0, 63)
         symbols = np.zeros(len(tables), int)
         for table in range(64):
             places = np.nonzero(tables == table)[0]
@@ -521,7 +473,7 @@ class Decoder:
                 magnitude = radius + 1 + number // 2
                 assert magnitude <= 1 << 20, "damage"
                 symbols[place] = -magnitude if number % 2 else magnitude
-        group.checksum = google_crc32c.extend(group.checksum, symbols.astype("<i4").tobytes())
+        self.checksum = google_crc32c.extend(self.checksum, symbols.astype("<i4").tobytes())
         adaptive.update(index[chosen], channel, symbols)
         result = np.zeros(index.shape, int)
         result[chosen] = symbols
