@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensic.codec.decoder import Decoder
-from sensic.codec.encoder import Encoder
+from sensic.codec.encoder import Encoder, Prepared
 from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, StreamHeader
 from sensic.errors import DamagedError, UsageError
+from sensic.model import Model
 from sensic.runtime import OnnxBackend
 from sensic.runtime.reference import ReferenceBackend
 from sensic.video import Frame
@@ -29,14 +31,12 @@ class EncoderWithEyes(Encoder):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.seen: list[np.ndarray] = []
-        synthesise = self._pixels.synthesise
 
-        def watched(latent: np.ndarray, quality: int) -> object:
-            planes = synthesise(latent, quality)
+    def _attempt(self, prepared: Prepared, raised: int, most: float) -> bool:
+        kept = super()._attempt(prepared, raised, most)
+        if kept:
             self.seen.append(self._pixels.reference)
-            return planes
-
-        self._pixels.synthesise = watched  # type: ignore[method-assign,assignment]
+        return kept
 
 
 def encode(frames: list[Frame], **settings_: object) -> tuple[EncoderWithEyes, list[Block], StreamHeader]:
@@ -59,8 +59,9 @@ def test_the_decoder_sees_what_the_encoder_saw(
 ) -> None:
     frames = list(pictures(count, width, height, depth))
     encoder, blocks, header = encode(frames, quality=quality, gop=gop, low_latency=low_latency, effort=effort)
-    assert len(blocks) == (count if low_latency else -(-count // gop))
-    assert sum(block.starts_group for block in blocks) == -(-count // gop)
+    groups = sum(block.starts_group for block in blocks)
+    assert groups >= -(-count // gop)
+    assert len(blocks) == (count if low_latency else groups)
     decoded = list(Decoder(small_model(), BACKEND, header).frames(iter(blocks)))
     assert [(f.pts, f.duration) for f in decoded] == [(f.pts, f.duration) for f in frames]
     for frame, seen in zip(decoded, encoder.seen, strict=True):
@@ -114,6 +115,36 @@ def test_damage_behind_the_checksums_never_passes_silently(data: st.DataObject) 
     payload[position] ^= data.draw(st.integers(1, 255))
     with pytest.raises(DamagedError):
         list(Decoder(small_model(), BACKEND, header).frames([replace(blocks[0], payload=bytes(payload))]))
+
+
+def test_an_attempt_that_is_dropped_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When no inter frame is good enough every frame starts a group, and the stream is that of such groups."""
+    frames = list(pictures(4))
+    _, expected, _ = encode(frames, gop=1)
+    monkeypatch.setattr("sensic.codec.encoder.WORSE", 0.0)
+    monkeypatch.setattr("sensic.codec.encoder.ALLOWED", 0.0)
+    encoder, blocks, _ = encode(frames, gop=32)
+    assert [block.payload for block in blocks] == [block.payload for block in expected]
+    assert all(block.starts_group for block in blocks)
+    assert encoder.bits["motion"] == 0
+    assert abs(sum(encoder.bits.values()) - 8 * sum(len(b.payload) for b in blocks)) <= 64 * 4
+
+
+def test_content_on_which_the_networks_diverge_stays_a_picture() -> None:
+    """Steep ramps that wrap round fell to 6 dB within three frames below quality 30."""
+    model = Model.default()
+    backend = OnnxBackend(model, 2)
+
+    def ramp(number: int, height: int, width: int) -> np.ndarray:
+        return (np.add.outer(np.arange(height) * 3, np.arange(width) * 2) + 4 * number).astype(np.uint8)
+
+    frames = [Frame(ramp(n, 48, 64), ramp(n, 24, 32), ramp(n, 24, 32), 8, n, Fraction(1, 25)) for n in range(10)]
+    for quality in (0, 20):
+        encoder = Encoder(model, backend, 64, 48, EncoderSettings(quality=quality))
+        header = StreamHeader(bytes.fromhex(model.id), quality, 32, info(64, 48))
+        decoded = Decoder(model, backend, header).frames(encoder.blocks(iter(frames)))
+        errors = [np.square(a.y.astype(float) - b.y).mean() for a, b in zip(decoded, frames, strict=True)]
+        assert max(errors) < 1500  # 16 dB; a flat picture has 5,000
 
 
 def test_a_still_scene_costs_next_to_nothing_in_motion() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +19,15 @@ from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
 from sensic.model import Model
+from sensic.model.model import QUALITIES
 from sensic.motion import BLOCK, Candidates, MotionCoder, MotionSearch
 from sensic.runtime import Backend
 from sensic.video import Frame
+
+
+RETRIES = (0, 20, 40)  # by how much the quality of a group's first frame rises while the picture is no picture
+WORSE = 4.0  # an inter frame this many times worse than the worst so far in its group starts a new group
+ALLOWED = 64.0  # squared error below which nothing is ever called bad
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,18 @@ class Prepared:
     """A frame and what can be computed from source pictures alone, ahead of the networks."""
 
     frame: Frame
-    position: int  # in its group
     planes: Planes
     luma: NDArray[np.uint8]
     candidates: Candidates | None
 
 
 class Encoder:
-    """Encodes pictures of one size and depth. ``bits`` sums the ideal code length by part: motion, z, y, other."""
+    """Encodes pictures of one size and depth. ``bits`` sums the ideal code length by part: motion, z, y, other.
+
+    The encoder looks at every picture that the decoder will see. One that is far worse than the group so far is not
+    kept: the group ends before it and the frame starts a new one (a scene cut, or content on which the recurrence of
+    the networks diverges). A first frame that is no picture is coded again with a higher quality.
+    """
 
     def __init__(
         self,
@@ -47,80 +59,111 @@ class Encoder:
         adaptive: bool = True,
     ) -> None:
         self._model, self._backend, self._settings, self._adaptive = model, backend, settings, adaptive
-        self._size = (width, height)
         self._height, self._width = padded(height), padded(width)
         self._search = MotionSearch(self._width, self._height, settings.effort)
         self._motion = MotionCoder(self._height // BLOCK, self._width // BLOCK)
         self._pixels = PixelPath(model, backend, self._height, self._width)
+        self._position = 0  # of the next frame in its group
+        self._worst = 0.0  # squared error in the group so far
+        self._checksum = 0  # over the symbols of the group so far
+        self._begin_block(starts_group=True)
         self.bits: dict[str, float] = {"motion": 0.0, "z": 0.0, "y": 0.0, "other": 0.0}
         self.frames = 0
-        self._pool = ThreadPoolExecutor(1, "sensic-entropy")
 
     def blocks(self, frames: Iterable[Frame], on_frame: Callable[[], None] = lambda: None) -> Iterator[Block]:
         """One block per group of pictures, or per frame in low-latency mode, as soon as it is complete.
 
         ``on_frame`` is called after every frame.
         """
-        coder = SymbolEncoder()
-        records: list[FrameRecord] = []
-        starts = True
-        for prepared in ahead(self._prepare(frames)):
-            if prepared.position == 0 and records:
-                yield self._finish(coder, records, starts)
-                coder, records, starts = SymbolEncoder(), [], True
-            self._frame(prepared, coder)
-            records.append(FrameRecord(prepared.frame.pts, prepared.frame.duration))
-            on_frame()
-            if self._settings.low_latency:
-                yield self._finish(coder, records, prepared.position == 0)
-                coder, records, starts = SymbolEncoder(), [], False
-        if records:
-            yield self._finish(coder, records, starts)
+        with ThreadPoolExecutor(1, "sensic-entropy") as self._pool:
+            for prepared in ahead(self._prepare(frames)):
+                going_on = 0 < self._position < self._settings.gop
+                if not (going_on and self._attempt(prepared, 0, WORSE * self._worst)):
+                    yield from self._end_group()
+                    self._first(prepared)
+                self._records.append(FrameRecord(prepared.frame.pts, prepared.frame.duration))
+                self._position += 1
+                self.frames += 1
+                on_frame()
+                if self._settings.low_latency:
+                    yield from self._end_block()
+                    self._begin_block(starts_group=False)
+            yield from self._end_block()
 
     def _prepare(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
         previous = None
-        for number, frame in enumerate(frames):
-            position = number % self._settings.gop
+        for frame in frames:
             luma = luma8(frame)
-            candidates = None if position == 0 or previous is None else self._search.flow(luma, previous)
-            yield Prepared(frame, position, to_tensors(frame), luma, candidates)
+            lonely = previous is None or self._settings.gop == 1
+            yield Prepared(frame, to_tensors(frame), luma, None if lonely else self._search.flow(luma, previous))
             previous = luma
 
-    def _frame(self, prepared: Prepared, coder: SymbolEncoder) -> None:
-        inter = prepared.position > 0
+    def _first(self, prepared: Prepared) -> None:
+        """Code the first frame of a group."""
+        spread = float(prepared.luma.std()) ** 2  # the error of a picture that is flat
+        for raised in RETRIES:
+            if self._attempt(prepared, raised, spread / 2):
+                return
+        self._attempt(prepared, RETRIES[-1], float("inf"))
+
+    def _attempt(self, prepared: Prepared, raised: int, most: float) -> bool:
+        """Code a frame; keep nothing of it, and return False, where its squared error is above ``most``."""
+        coder, kept = self._coder.copy(), dict(self.bits)
+        inter = self._position > 0
         if not inter:
             self._motion.reset()
-            self._latents = LatentPath(
-                self._model, self._backend, self._height // BLOCK, self._width // BLOCK, self._adaptive
-            )
-        quality = self._model.frame_quality(self._settings.quality, prepared.position)
-        before = coder.bits
-        write_quality(coder, quality, quality)
-        self.bits["other"] += coder.bits - before
-        self._motion_field(prepared, quality, coder)
+            shape = (self._height // BLOCK, self._width // BLOCK)
+            self._latents = LatentPath(self._model, self._backend, *shape, self._adaptive)
+        expected = self._model.frame_quality(self._settings.quality, self._position)
+        quality = min(expected + raised, QUALITIES - 1)
+        with self._counting("other"):
+            write_quality(self._coder, quality, expected)
+        if inter:
+            self._motion_field(prepared, quality)
         self._pixels.predict(self._motion.previous if inter else None, quality)
         y, z = self._pixels.analyse(prepared.planes, quality)
-        port = SymbolWriter(coder, self._model.tables, self._pool)
+        port = SymbolWriter(self._coder, self._model.tables, self._pool)
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
         self._pixels.synthesise(latent, quality)
         port.flush()
+        error = cv2.norm(self._pixels.reference, prepared.luma, cv2.NORM_L2SQR) / prepared.luma.size
+        if not error <= max(most, ALLOWED):
+            self._coder, self.bits = coder, kept
+            return False
         for part, bits in port.bits.items():
             self.bits[part] += bits
-        self.frames += 1
+        self._worst = max(self._worst, error)
+        self._checksum = self._latents.checksum
+        return True
 
-    def _motion_field(self, prepared: Prepared, quality: int, coder: SymbolEncoder) -> None:
+    def _motion_field(self, prepared: Prepared, quality: int) -> None:
         """Choose and write the motion of an inter frame; the coder of motion remembers it."""
-        if prepared.candidates is None:
-            return
-        before = coder.bits
-        field = self._search.choose(
-            prepared.luma, self._pixels.reference, prepared.candidates, self._motion.previous, quality, self._motion
-        )
-        self._motion.encode(field, coder)
-        self.bits["motion"] += coder.bits - before
+        assert prepared.candidates is not None
+        with self._counting("motion"):
+            field = self._search.choose(
+                prepared.luma, self._pixels.reference, prepared.candidates, self._motion.previous, quality, self._motion
+            )
+            self._motion.encode(field, self._coder)
 
-    def _finish(self, coder: SymbolEncoder, records: list[FrameRecord], starts: bool) -> Block:
-        before = coder.bits
-        write_checksum(coder, self._latents.checksum)
-        self.bits["other"] += coder.bits - before
-        return Block(tuple(records), starts, coder.finish())
+    @contextmanager
+    def _counting(self, part: str) -> Iterator[None]:
+        """Add what is written meanwhile to the bits of a part."""
+        before = self._coder.bits
+        yield
+        self.bits[part] += self._coder.bits - before
+
+    def _begin_block(self, *, starts_group: bool) -> None:
+        self._coder, self._starts = SymbolEncoder(), starts_group
+        self._records: list[FrameRecord] = []
+
+    def _end_block(self) -> Iterator[Block]:
+        """The block so far, if it has frames."""
+        if self._records:
+            with self._counting("other"):
+                write_checksum(self._coder, self._checksum)
+            yield Block(tuple(self._records), self._starts, self._coder.finish())
+
+    def _end_group(self) -> Iterator[Block]:
+        yield from self._end_block()
+        self._begin_block(starts_group=True)
+        self._position, self._worst = 0, 0.0

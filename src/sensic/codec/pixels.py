@@ -71,13 +71,16 @@ class PixelPath:
         self._backend = backend
         self._shape = (height, width)
         self._reference: Planes | None = None
+        self._reference_luma: NDArray[np.uint8] | None = None  # made when asked for
         self._given: dict[str, Floats] = {}  # prediction and context of the picture at hand
 
     @property
     def reference(self) -> NDArray[np.uint8]:
         """Luma of the last picture, 8 bits [H, W]."""
         assert self._reference is not None
-        return np.asarray(to_planes(self._reference, *self._shape, 8)[0], np.uint8)
+        if self._reference_luma is None:
+            self._reference_luma = np.asarray(to_planes(self._reference, *self._shape, 8)[0], np.uint8)
+        return self._reference_luma
 
     def predict(self, motion: Field | None, quality: int) -> None:
         """Prepare the prediction of a picture: along ``motion``, or mid-grey for the first of a group."""
@@ -102,7 +105,7 @@ class PixelPath:
     def synthesise(self, latent: Floats, quality: int) -> Planes:
         """The picture of a decoded latent; it becomes the reference of the next."""
         y, uv = self._backend.run("synthesis", {"latent": latent, **self._given, "quality": _index(quality)})
-        self._reference = (y, uv)
+        self._reference, self._reference_luma = (y, uv), None
         return self._reference
 
 

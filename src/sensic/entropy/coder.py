@@ -85,6 +85,12 @@ class SymbolEncoder:
         self.encode(np.array([width], np.int32), _LENGTH)
         self.encode(np.array([value >> i & 1 for i in range(width)], np.int32), _BIT)
 
+    def copy(self) -> SymbolEncoder:
+        """An encoder that has written the same, to go on from here a second time."""
+        twin = SymbolEncoder()
+        twin._coder, twin.bits = self._coder.clone(), self.bits
+        return twin
+
     def finish(self) -> bytes:
         """The coded bytes: little-endian 32-bit words."""
         words: NDArray[np.uint32] = self._coder.get_compressed()
