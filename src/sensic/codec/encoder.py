@@ -24,7 +24,6 @@ from sensic.motion import BLOCK, Candidates, MotionCoder, MotionSearch
 from sensic.runtime import Backend
 from sensic.video import Frame
 
-
 RETRIES = (0, 20, 40)  # by how much the quality of a group's first frame rises while the picture is no picture
 WORSE = 4.0  # an inter frame this many times worse than the worst so far in its group starts a new group
 ALLOWED = 64.0  # squared error below which nothing is ever called bad
@@ -66,7 +65,9 @@ class Encoder:
         self._position = 0  # of the next frame in its group
         self._worst = 0.0  # squared error in the group so far
         self._checksum = 0  # over the symbols of the group so far
-        self._begin_block(starts_group=True)
+        self._coder = SymbolEncoder()  # of the block at hand, with its frames
+        self._records: list[FrameRecord] = []
+        self._starts = True
         self.bits: dict[str, float] = {"motion": 0.0, "z": 0.0, "y": 0.0, "other": 0.0}
         self.frames = 0
 
@@ -91,11 +92,13 @@ class Encoder:
             yield from self._end_block()
 
     def _prepare(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
-        previous = None
+        previous: NDArray[np.uint8] | None = None
         for frame in frames:
             luma = luma8(frame)
-            lonely = previous is None or self._settings.gop == 1
-            yield Prepared(frame, to_tensors(frame), luma, None if lonely else self._search.flow(luma, previous))
+            candidates = None
+            if previous is not None and self._settings.gop > 1:
+                candidates = self._search.flow(luma, previous)
+            yield Prepared(frame, to_tensors(frame), luma, candidates)
             previous = luma
 
     def _first(self, prepared: Prepared) -> None:
@@ -153,8 +156,7 @@ class Encoder:
         self.bits[part] += self._coder.bits - before
 
     def _begin_block(self, *, starts_group: bool) -> None:
-        self._coder, self._starts = SymbolEncoder(), starts_group
-        self._records: list[FrameRecord] = []
+        self._coder, self._records, self._starts = SymbolEncoder(), [], starts_group
 
     def _end_block(self) -> Iterator[Block]:
         """The block so far, if it has frames."""
