@@ -105,9 +105,9 @@ class Encoder:
         """Code the first frame of a group."""
         spread = float(prepared.luma.std()) ** 2  # the error of a picture that is flat
         for raised in RETRIES:
-            if self._attempt(prepared, raised, spread / 2):
+            most = float("inf") if raised == RETRIES[-1] else spread / 2
+            if self._attempt(prepared, raised, most):
                 return
-        self._attempt(prepared, RETRIES[-1], float("inf"))
 
     def _attempt(self, prepared: Prepared, raised: int, most: float) -> bool:
         """Code a frame; keep nothing of it, and return False, where its squared error is above ``most``."""

@@ -13,7 +13,8 @@ from sensic.container import StreamHeader
 
 @dataclass(frozen=True)
 class Progress:
-    """``frames`` of ``total`` (None: unknown) are done after ``seconds``; ``bytes`` of output so far."""
+    """``frames`` of ``total`` (None: unknown) are done after ``seconds``; ``bytes`` is what an encoder
+    expects to have written so far (0 while decoding)."""
 
     frames: int
     total: int | None

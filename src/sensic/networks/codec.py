@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sensic.entropy.tables import LOG_STEP, SCALE_MIN, SCALES
 from sensic.networks.layers import (
     GainTable,
     IntegerBlock,
@@ -26,9 +27,6 @@ from sensic.networks.layers import (
     round_ste,
 )
 
-SCALES = 64
-SCALE_MIN, SCALE_MAX = 0.11, 64.0
-LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 PACKED = 96  # 64 luma and 2 x 16 chroma channels at 1/8 resolution
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sensic.model.model import QUALITIES
 from sensic.networks.codec import EntropyPrior, Parameters, VideoVAE, pack, unpack
 from sensic.networks.layers import GainTable, IntegerConv
-
-QUALITIES = 64
 
 
 def quality_values() -> Tensor:
@@ -59,8 +58,7 @@ def freeze(module: nn.Module) -> None:
 class FrozenCodec(nn.Module):
     """The networks as the runtime sees them: planes and whole-numbered qualities in, planes out.
 
-    ``tables`` holds the integers that both sides share: ``offset`` [64, M], ``embedding`` [2, 64, E] and
-    ``initial`` [E], the last two in steps of 1/16.
+    ``offset`` [64, M, 1, 1] and ``embedding`` [2, 64, E, 1, 1] are the tables in the quality that the prior uses.
     """
 
     offset: Tensor
@@ -74,7 +72,6 @@ class FrozenCodec(nn.Module):
             self.register_buffer("offset", vae.scale_offset(q))
             embedding = torch.stack([vae.prior.quality_embedding(q, inter) for inter in (0, 1)])
             self.register_buffer("embedding", embedding)
-            self.initial = vae.prior.initial_memory(1, 1, 1).detach()
         self.size = vae.size
         self.vae = vae
         freeze(vae)
