@@ -3,6 +3,7 @@
 # make lint     ruff, mypy --strict, import-linter
 # make bench    size, PSNR, speed and memory measured on CLIPS (default: the bundled clip)
 # make figures  the same, and into the README with them
+# make analysis where the bits of CLIPS go and where the errors are, next to x265
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ CLIPS ?= demo/bunny.mp4
 OUT ?= benchmarks/out
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint bench figures clean
+.PHONY: demo test lint bench figures analysis clean
 
 demo: $(VENV)/.eval
 	$(BIN)/python -m benchmarks.demo demo/bunny.mp4 --out demo/out
@@ -32,6 +33,9 @@ bench: $(VENV)/.eval
 
 figures: bench demo
 	$(BIN)/python -m benchmarks.readme $(OUT)
+
+analysis: $(VENV)/.test
+	$(BIN)/python -m benchmarks.bits $(CLIPS) --out $(OUT)
 
 clean:
 	rm -rf $(VENV) demo/out benchmarks/out

@@ -7,43 +7,21 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.clips import Planes
 from benchmarks.measurement import Measurement
-
-COLOURS = {"sensic": "#c2255c", "x264-medium": "#868e96", "x265-medium": "#1971c2"}
-MARKERS = {"sensic": "o", "x264-medium": "s", "x265-medium": "^"}
+from sensic.evaluation import plots
 
 
 def rate_distortion(rows: Mapping[str, Mapping[str, Sequence[Measurement]]], path: Path) -> None:
     """One panel per clip: luma PSNR over bits per pixel of the whole file."""
-    columns = min(len(rows), 4)
-    height = ceil(len(rows) / columns)
-    figure = Figure(figsize=(4 * columns, 3.2 * height), layout="constrained")
-    panels = figure.subplots(height, columns, squeeze=False).flat
-    for (clip, coders), panel in zip(rows.items(), panels, strict=False):
-        for coder, points in coders.items():
-            curve = sorted((m.bits_per_pixel, m.psnr[0]) for m in points)
-            panel.plot(
-                *zip(*curve, strict=True),
-                label=coder,
-                color=COLOURS.get(coder),
-                marker=MARKERS.get(coder),
-                markersize=4,
-            )
-        panel.set(title=clip, xscale="log", xlabel="bits per pixel", ylabel="Y-PSNR, dB")
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.grid(alpha=0.3, which="both")
-    for panel in panels:  # what zip left over
-        panel.set_visible(False)
-    figure.axes[0].legend()
-    figure.savefig(path, dpi=110)
+    curves = {
+        clip: {coder: [(m.bits_per_pixel, m.psnr[0]) for m in points] for coder, points in coders.items()}
+        for clip, coders in rows.items()
+    }
+    plots.rate_distortion(curves, path)
 
 
 def to_rgb(planes: Planes) -> NDArray[np.uint8]:

@@ -19,9 +19,10 @@ import av
 import typer
 
 import sensic
-from benchmarks import anchors, bd, clips, ours, plots
+from benchmarks import anchors, clips, ours, plots
 from benchmarks.measurement import Measurement
 from benchmarks.progress import progress_bar
+from sensic.evaluation import bd
 
 Rows = dict[str, dict[str, list[Measurement]]]  # clip, coder, in the order measured
 OURS = "sensic"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # small networks: a second thread only waits, and blocks on a busy machine
 
 settings.register_profile("sensic", deadline=None)
 settings.load_profile("sensic")

@@ -13,7 +13,10 @@
     │   └── VersionError       written by a newer format version                       exit 3
     ├── ModelError             a model file is missing, damaged or foreign             exit 1
     │   └── WrongModelError    the stream was made with another model; names it        exit 1
-    └── BackendError           no backend computes the networks exactly                exit 1
+    ├── BackendError           no backend computes the networks exactly                exit 1
+    └── TrainingError          a training run can't start or go on                     exit 1
+        ├── PackError          footage or a training pack can't be used                exit 1
+        └── RecipeError        a recipe has an unknown or impossible value             exit 2
 """
 
 from __future__ import annotations
@@ -70,3 +73,15 @@ class WrongModelError(ModelError):
 
 class BackendError(SensicError):
     pass
+
+
+class TrainingError(SensicError):
+    pass
+
+
+class PackError(TrainingError):
+    pass
+
+
+class RecipeError(TrainingError):
+    exit_code = 2

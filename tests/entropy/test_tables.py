@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder
-from sensic.entropy.tables import SYMBOL_MAX, build_tables, symbol_probabilities
+from sensic.entropy.tables import (
+    COST_STEPS,
+    COUNTED,
+    LOG_STEP,
+    SCALE_MIN,
+    SCALES,
+    SYMBOL_MAX,
+    build_tables,
+    calibrated,
+    symbol_probabilities,
+)
 from sensic.errors import DamagedError
 
 ARRAYS = build_tables()
@@ -65,3 +77,31 @@ def test_a_symbol_out_of_range_is_damage() -> None:
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"needed|fit"):
         ScaleTables(**{**ARRAYS, name: ARRAYS[name][:-1]})
+
+
+counts = hnp.arrays(np.int64, COUNTED, elements=st.integers(0, 10**9))
+
+
+@given(st.integers(0, SCALES - 1), counts)
+def test_calibrated_tables_are_distributions_alike_on_both_sides(index: int, seen: np.ndarray) -> None:
+    radius = int(ARRAYS["radius"][index])
+    p = symbol_probabilities(SCALE_MIN * math.exp(index * LOG_STEP), radius)
+    q = calibrated(p, seen)
+    assert q.min() >= 0
+    assert q.sum() <= 1 + 1e-9
+    assert np.allclose(q, q[::-1])
+    assert np.allclose(calibrated(p, np.zeros(COUNTED, np.int64)), p)
+
+
+def test_calibrated_tables_follow_what_was_seen() -> None:
+    seen = np.zeros((SCALES, COUNTED), np.int64)
+    seen[0, :2] = 99_999_000, 1_000
+    seen[20] = 1_000_000  # flat: nothing like a Gaussian
+    plain, fitted = build_tables(), build_tables(seen)
+    cost = fitted["cost"] / COST_STEPS
+    assert cost[0, 0] < 1e-3 < plain["cost"][0, 0] / COST_STEPS
+    assert cost[0, 1] == pytest.approx(math.log2(2 * 1e5), abs=0.2)
+    assert np.ptp(cost[20, 1:7]) < 0.1
+    for untouched in (1, 19, 63):
+        assert np.array_equal(plain["cost"][untouched], fitted["cost"][untouched])
+    ScaleTables(**fitted)

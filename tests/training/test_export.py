@@ -29,11 +29,15 @@ def test_graphs_use_nothing_but_standard_operators_and_their_own_data() -> None:
 
 
 def test_exporting_twice_gives_the_same_model(tmp_path: Path) -> None:
+    """The networks are as they were before: training can go on with them."""
+    vae = small_vae()
     ids = [
-        export_model(small_vae(), tmp_path / str(n), name="x", facts={}, quality_offsets={"intra": 0, "inter": [0]})
+        export_model(vae, tmp_path / str(n), name="x", facts={}, quality_offsets={"intra": 0, "inter": [0]})
         for n in range(2)
     ]
     assert ids[0] == ids[1] == Model.load(tmp_path / "0").id
+    assert vae.training
+    assert all(value.requires_grad for value in vae.parameters())
 
 
 def test_weights_come_back_for_more_training() -> None:

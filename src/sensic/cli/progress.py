@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sensic.cli import console
 
@@ -18,8 +18,34 @@ if TYPE_CHECKING:
 _LINE_EVERY, _RECORD_EVERY = 5.0, 0.5  # seconds
 
 
+class View:
+    """What is said of a Progress; other commands count other things than frames."""
+
+    def text(self, progress: Any) -> str:
+        return describe(progress)
+
+    def fields(self, progress: Any) -> dict[str, Any]:
+        """For a JSON line."""
+        return {
+            "frames": progress.frames,
+            "total": progress.total,
+            "bytes": progress.bytes,
+            "seconds": round(progress.seconds, 3),
+            "frames_per_second": round(_speed(progress), 3),
+            "eta_seconds": _rounded(_eta(progress)),
+            "predicted_bytes": _rounded(_predicted(progress)),
+        }
+
+    def position(self, progress: Any) -> tuple[float, float | None]:
+        """How much is done, and of how much, for a bar."""
+        return progress.frames, progress.total
+
+
 class Display:
     """Shows nothing; a context manager that is called with each Progress."""
+
+    def __init__(self, view: View | None = None) -> None:
+        self.view = view or View()
 
     def __enter__(self) -> Self:
         return self
@@ -29,49 +55,43 @@ class Display:
     ) -> None:
         pass
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Any) -> None:
         pass
 
 
 class Lines(Display):
     """A line on stderr every few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, view: View | None = None) -> None:
+        super().__init__(view)
         self._due = time.monotonic() + _LINE_EVERY
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Any) -> None:
         now = time.monotonic()
         if now >= self._due:
             self._due = now + _LINE_EVERY
-            console.status(describe(progress))
+            console.status(self.view.text(progress))
 
 
 class Records(Display):
     """A JSON line on stdout, twice a second at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, view: View | None = None) -> None:
+        super().__init__(view)
         self._due = 0.0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Any) -> None:
         now = time.monotonic()
         if now >= self._due:
             self._due = now + _RECORD_EVERY
-            console.record(
-                "progress",
-                frames=progress.frames,
-                total=progress.total,
-                bytes=progress.bytes,
-                seconds=round(progress.seconds, 3),
-                frames_per_second=round(_speed(progress), 3),
-                eta_seconds=_rounded(_eta(progress)),
-                predicted_bytes=_rounded(_predicted(progress)),
-            )
+            console.record("progress", **self.view.fields(progress))
 
 
 class Bar(Display):
     """A bar on the terminal, gone when all is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, view: View | None = None) -> None:
+        super().__init__(view)
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
 
@@ -92,19 +112,19 @@ class Bar(Display):
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Any) -> None:
         if self._bar is not None and self._task is not None:
-            text = describe(progress)
-            self._bar.update(self._task, completed=progress.frames, total=progress.total, description=text)
+            done, total = self.view.position(progress)
+            self._bar.update(self._task, completed=done, total=total, description=self.view.text(progress))
 
 
-def display(*, quiet: bool, as_json: bool) -> Display:
+def display(*, quiet: bool, as_json: bool, view: View | None = None) -> Display:
     """The display that fits where stderr goes and what was asked for."""
     if as_json:
-        return Records()
+        return Records(view)
     if quiet:
-        return Display()
-    return Bar() if sys.stderr.isatty() else Lines()
+        return Display(view)
+    return Bar(view) if sys.stderr.isatty() else Lines(view)
 
 
 def describe(progress: Progress) -> str:

@@ -13,8 +13,8 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from sensic.codec.quantisation import cheapest, nearest
 from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder, TableStatistics
-from sensic.entropy.tables import SYMBOL_MAX
 from sensic.model import Model
 from sensic.motion import Field
 from sensic.runtime import Backend
@@ -33,7 +33,7 @@ class SymbolPort(Protocol):
 
 
 class SymbolWriter:
-    """The encoder's end: rounds values to symbols, and has them written by ``pool``, a single thread.
+    """The encoder's end: makes values symbols, and has them written by ``pool``, a single thread.
 
     Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
     """
@@ -45,8 +45,7 @@ class SymbolWriter:
 
     def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
         assert value is not None
-        residual = np.nan_to_num(value - mean, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
-        symbols: Symbols = np.clip(np.rint(residual), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+        symbols = cheapest(value - mean, index, self._tables) if part == "y" else nearest(value - mean)
         self._pending.append(self._pool.submit(self._write, part, symbols, index))
         return symbols
 

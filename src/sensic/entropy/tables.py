@@ -21,6 +21,8 @@ SYMBOL_MAX = 1 << 20  # magnitudes beyond this are clamped by the encoder and re
 COST_STEPS = 1 << 14  # costs are stored in 1/16,384 bit: a near-certain zero costs less than 1/256
 COST_MAX = 1 << 20
 MAGNITUDES = 16  # of which statistics are kept; larger ones count as the largest
+COUNTED = 64  # magnitudes that calibration tells apart; larger ones count as the largest
+EVIDENCE = 10_000  # symbols that the analytic distribution is worth beside those that were counted
 
 
 def symbol_probabilities(scale: float, radius: int) -> NDArray[np.float64]:
@@ -32,8 +34,23 @@ def symbol_probabilities(scale: float, radius: int) -> NDArray[np.float64]:
     return np.asarray(np.diff(0.998 * gauss + 0.002 * laplace))
 
 
-def build_tables() -> dict[str, NDArray[np.int32]]:
-    """Quantise the distributions once, for a model file.
+def calibrated(p: NDArray[np.float64], seen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """P(-r..r) [2r + 1] corrected by how often magnitudes came: ``seen`` [64], both signs together.
+
+    Magnitudes are as frequent as they were, with ``p`` as so many more observations; both signs are alike, and so is
+    the shape of what lies beyond the counted ones.
+    """
+    radius = len(p) // 2
+    size = np.minimum(np.abs(np.arange(-radius, radius + 1)), COUNTED - 1)
+    expected = np.bincount(size, p, COUNTED)
+    weight = (seen + EVIDENCE * expected) / (seen.sum() + EVIDENCE)
+    factor = np.divide(weight, expected, out=np.ones(COUNTED), where=expected > 0)
+    return np.asarray(p * factor[size])
+
+
+def build_tables(seen: NDArray[np.int64] | None = None) -> dict[str, NDArray[np.int32]]:
+    """Quantise the distributions once, for a model file; ``seen`` [64, 64] are counts of (table, magnitude) that a
+    codec met, by which they are corrected (``sensic.training.calibration``).
 
     Returns ``radius`` [64]; ``frequencies``: the tables one behind the other, ``2 * radius + 2`` integers each;
     and ``cost`` [64, 16]: what a magnitude costs with each table, in 1/16,384 bit, from which statistics choose.
@@ -43,6 +60,8 @@ def build_tables() -> dict[str, NDArray[np.int32]]:
         scale = SCALE_MIN * math.exp(index * LOG_STEP)
         radius = math.ceil(5 * scale) + 6
         p = symbol_probabilities(scale, radius)
+        if seen is not None:
+            p = calibrated(p, seen[index])
         counts = np.floor(np.append(p, max(1 - p.sum(), 1e-7)) * (1 << 36)).astype(np.int64)
         table = FrequencyTable.from_counts(counts)
         radii.append(radius)

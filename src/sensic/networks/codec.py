@@ -24,6 +24,7 @@ from sensic.networks.layers import (
     blocks,
     interpolate_nodes,
     quantize_activation,
+    quantize_relu,
     round_ste,
 )
 
@@ -144,9 +145,17 @@ class EntropyPrior(nn.Module):
     def initial_memory(self, batch: int, height: int, width: int) -> Tensor:
         return quantize_activation(self.s0.expand(batch, -1, height, width)).contiguous()
 
-    def quality_embedding(self, quality: Tensor, inter: int) -> Tensor:
-        """[B, E, 1, 1] activations for quality [B] in 0..1, one table for intra and one for inter frames."""
-        return quantize_activation(interpolate_nodes(self.q_emb[inter], quality))[:, :, None, None]
+    def quality_embedding(self, quality: Tensor, inter: int | Tensor) -> Tensor:
+        """[B, E, 1, 1] activations for quality [B] in 0..1, one table for intra and one for inter frames.
+
+        ``inter`` is 0 or 1, or a bool tensor [B] where the frames of a batch differ.
+        """
+        if isinstance(inter, Tensor):
+            intra_row, inter_row = (interpolate_nodes(table, quality) for table in self.q_emb)
+            row = torch.where(inter[:, None], inter_row, intra_row)
+        else:
+            row = interpolate_nodes(self.q_emb[inter], quality)
+        return quantize_activation(row)[:, :, None, None]
 
     @staticmethod
     def parameters_of(out: Tensor, offset: Tensor | float) -> Parameters:
@@ -159,8 +168,8 @@ class EntropyPrior(nn.Module):
         q = quantize_activation
         pad = (0, -memory.shape[3] % 4, 0, -memory.shape[2] % 4)
         pooled = q(F.avg_pool2d(F.pad(memory, pad), 4))
-        x = q(F.relu(q(self.z_in(pooled)) + embedding))
-        return self.parameters_of(self.z_out(q(F.relu(self.z_b(x)))), 22)
+        x = quantize_relu(q(self.z_in(pooled)) + embedding)
+        return self.parameters_of(self.z_out(quantize_relu(self.z_b(x))), 22)
 
     def first(
         self, z: Tensor, memory: Tensor, motion: Tensor, embedding: Tensor, offset: Tensor

@@ -9,6 +9,9 @@ result (docs/bitstream.md, "Integer networks").
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,14 +24,46 @@ GATE_MAX = 64.0  # a product of features grows without bound through a few block
 MIN_WEIGHT_EXPONENT = -12  # keeps bias and accumulator on one grid below 2**24
 
 
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient
+
+
+class _QuantizeActivation(torch.autograd.Function):
+    """In place where it can be: such passes over memory are most of what training the prior costs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float) -> Tensor:
+        steps = x * ACTIVATION_STEPS
+        kept = steps.clamp(low, ACTIVATION_MAX)
+        ctx.save_for_backward(steps.eq_(kept))  # ones and zeros: multiplying is faster than masking
+        return kept.round_().mul_(1 / ACTIVATION_STEPS)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None
+
+
 def round_ste(x: Tensor) -> Tensor:
     """Round half to even; the gradient passes straight through."""
-    return x + (torch.round(x) - x).detach()
+    return _Round.apply(x) if torch.is_grad_enabled() else torch.round(x)  # type: ignore[no-untyped-call]
 
 
-def quantize_activation(x: Tensor) -> Tensor:
-    """Clamp to +-127/16 and round to multiples of 1/16."""
-    return round_ste((x * ACTIVATION_STEPS).clamp(-ACTIVATION_MAX, ACTIVATION_MAX)) / ACTIVATION_STEPS
+def quantize_activation(x: Tensor, low: float = -ACTIVATION_MAX) -> Tensor:
+    """Clamp to ``low`` (in steps of 1/16) and 127/16, round to multiples of 1/16; the gradient ends where it clips."""
+    if torch.is_grad_enabled():
+        return _QuantizeActivation.apply(x, low)  # type: ignore[no-any-return,no-untyped-call]
+    return torch.round((x * ACTIVATION_STEPS).clamp(low, ACTIVATION_MAX)) / ACTIVATION_STEPS
+
+
+def quantize_relu(x: Tensor) -> Tensor:
+    return quantize_activation(x, 0.0)
 
 
 class Block(nn.Module):
@@ -88,6 +123,7 @@ class IntegerConv(nn.Module):
         self.w = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
         self.b = nn.Parameter(torch.zeros(outputs))
         self.kernel, self.groups = kernel, groups
+        self.held: tuple[Tensor, Tensor] | None = None
         nn.init.kaiming_uniform_(self.w, a=math.sqrt(5))
 
     def scale(self) -> Tensor:
@@ -104,8 +140,21 @@ class IntegerConv(nn.Module):
         return round_ste(self.w / scale) * scale, round_ste(self.b * BIAS_STEPS) / BIAS_STEPS
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.quantized()
+        weight, bias = self.held or self.quantized()
         return F.conv2d(x, weight, bias, padding=self.kernel // 2, groups=self.groups)
+
+
+@contextmanager
+def held_weights(module: nn.Module) -> Iterator[None]:
+    """Quantise the weights of every integer convolution once for all frames inside the block."""
+    convolutions = [m for m in module.modules() if isinstance(m, IntegerConv)]
+    for conv in convolutions:
+        conv.held = conv.quantized()
+    try:
+        yield
+    finally:
+        for conv in convolutions:
+            conv.held = None
 
 
 class IntegerBlock(nn.Module):
@@ -119,5 +168,5 @@ class IntegerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q = quantize_activation
-        x = q(x + self.b(q(self.d(q(F.relu(self.a(x)))))))
-        return q(x + self.f2(q(F.relu(self.f1(x)))))
+        x = q(x + self.b(q(self.d(quantize_relu(self.a(x))))))
+        return q(x + self.f2(quantize_relu(self.f1(x))))

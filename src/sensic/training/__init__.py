@@ -1,0 +1,75 @@
+"""Training (extra ``train``): footage to packs, packs to a model, a model to one's own footage.
+
+>>> from sensic.training import Recipe, train
+>>> report = train(Recipe.read("recipes/default.toml"), out="runs/mine", minutes=60)  # doctest: +SKIP
+>>> report.model  # doctest: +SKIP
+PosixPath('runs/mine/model')
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sensic.errors import UsageError
+
+if TYPE_CHECKING:
+    from sensic.training.adaptation import AdaptProgress, AdaptReport, adapt
+    from sensic.training.data.build import build_packs
+    from sensic.training.data.manifest import BuildReport
+    from sensic.training.data.settings import BuildSettings
+    from sensic.training.export import export_model
+    from sensic.training.prepare import prepare
+    from sensic.training.recipe import Recipe
+    from sensic.training.release import export_weights
+    from sensic.training.reports import TrainProgress, TrainReport, ValidationResult
+    from sensic.training.trainer import train
+
+__all__ = [
+    "AdaptProgress",
+    "AdaptReport",
+    "BuildReport",
+    "BuildSettings",
+    "Recipe",
+    "TrainProgress",
+    "TrainReport",
+    "ValidationResult",
+    "adapt",
+    "build_packs",
+    "export_model",
+    "export_weights",
+    "prepare",
+    "train",
+]
+
+# Loaded when first used: PyTorch takes seconds, and need not be installed.
+_HOMES = {
+    "sensic.training.adaptation": ("AdaptProgress", "AdaptReport", "adapt"),
+    "sensic.training.data.build": ("build_packs",),
+    "sensic.training.data.manifest": ("BuildReport",),
+    "sensic.training.data.settings": ("BuildSettings",),
+    "sensic.training.export": ("export_model",),
+    "sensic.training.prepare": ("prepare",),
+    "sensic.training.recipe": ("Recipe",),
+    "sensic.training.release": ("export_weights",),
+    "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),
+    "sensic.training.trainer": ("train",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'sensic.training' has no attribute {name!r}")
+    try:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("sensic"):
+            raise
+        raise UsageError(f"training needs more libraries, {error.name} first: pip install 'sensic[train]'") from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,11 @@
-"""From trained weights to the files that the runtime loads: ONNX graphs, integer tables, golden vector, manifest."""
+"""From trained weights to what the runtime loads: ONNX graphs, integer tables, golden vector, manifest, card."""
 
 from __future__ import annotations
 
+import copy
 import io
+import secrets
+import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,12 +19,19 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from sensic.entropy.tables import build_tables
+from sensic.errors import OutputError
+from sensic.model import Model
 from sensic.model.files import write_model
 from sensic.networks.codec import VideoVAE
 from sensic.networks.frozen import FrozenCodec, graph_signatures, quality_values
 from sensic.networks.layers import ACTIVATION_STEPS, BIAS_STEPS, IntegerConv
+from sensic.runtime import OnnxBackend, check_golden
+from sensic.training.card import card
+from sensic.training.weights import check_finite
 
 OPSET = 17
+QUALITY_OFFSETS: Mapping[str, int | list[int]] = {"intra": 5, "inter": [-3, 1, -3, 4]}
+"""How much better than asked for the frames of a group are coded: the first one, then a pattern that repeats."""
 
 
 class _Method(nn.Module):
@@ -63,9 +73,9 @@ def export_graph(codec: FrozenCodec, name: str) -> bytes:
     return bytes(graph.SerializeToString())
 
 
-def integer_tables(vae: VideoVAE) -> dict[str, NDArray[Any]]:
+def integer_tables(vae: VideoVAE, seen: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
     """Every integer of the entropy path, for the tables and for decoders that use no ONNX (docs/bitstream.md)."""
-    out: dict[str, NDArray[Any]] = {f"tables.{k}": v for k, v in build_tables().items()}
+    out: dict[str, NDArray[Any]] = {f"tables.{k}": v for k, v in build_tables(seen).items()}
     for name, module in vae.prior.named_modules():
         if isinstance(module, IntegerConv):
             weight, bias = module.quantized()
@@ -118,18 +128,63 @@ def golden_vector(codec: FrozenCodec, height: int = 5, width: int = 7) -> dict[s
 
 def export_model(
     vae: VideoVAE,
-    directory: Path,
+    directory: str | Path,
     *,
     name: str,
     facts: Mapping[str, Any],
-    quality_offsets: Mapping[str, int | list[int]],
+    quality_offsets: Mapping[str, int | list[int]] = QUALITY_OFFSETS,
+    calibrate: Callable[[Model], NDArray[np.int64]] | None = None,
 ) -> str:
-    """Write the model directory and return its id (hex SHA-256 of the manifest)."""
+    """Write the model directory with its card and return its id (hex SHA-256 of the manifest).
+
+    ``calibrate`` counts the symbols that the model makes of real footage (``sensic.training.calibration``); the symbol
+    tables then follow what it saw.
+
+    ``facts`` is what the card tells, as JSON holds it (``sensic.training.card`` lists the names). The directory appears
+    whole or not at all, in the place of a model that was there, and only after ONNX Runtime has reproduced the golden
+    vector. ``vae`` is left as it is. Raises ModelError where the weights can't be a model, BackendError, OutputError.
+    """
+    vae = copy.deepcopy(vae).cpu().eval()
+    check_finite(vae.state_dict())
+    directory = Path(directory)
+    if directory.exists() and not replaceable(directory):
+        raise OutputError(f"{directory} exists and is not a model: it is left alone, choose another name")
+    part = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.part")
+    try:
+        _write(vae, part, name, facts, quality_offsets)
+        if calibrate:
+            seen = calibrate(Model.load(part))
+            shutil.rmtree(part)
+            _write(vae, part, name, facts, quality_offsets, seen)
+        model = Model.load(part)
+        check_golden(OnnxBackend(model, 1), model)
+        (part / "README.md").write_text(card(model), encoding="utf-8")
+        _replace(part, directory)
+    except OSError as error:
+        raise OutputError(f"can't write the model {directory}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return model.id
+
+
+def replaceable(directory: Path) -> bool:
+    """Whether a model may be put in the place of this directory: it is one, or empty."""
+    return directory.is_dir() and ((directory / "manifest.json").is_file() or not any(directory.iterdir()))
+
+
+def _write(
+    vae: VideoVAE,
+    directory: Path,
+    name: str,
+    facts: Mapping[str, Any],
+    quality_offsets: Mapping[str, int | list[int]],
+    seen: NDArray[np.int64] | None = None,
+) -> None:
     weights = save_tensors({k: v.detach().contiguous().clone() for k, v in vae.state_dict().items()})
-    tables = integer_tables(vae)
-    codec = FrozenCodec(vae)
+    tables = integer_tables(vae, seen)
+    codec = FrozenCodec(copy.deepcopy(vae))  # which freezes what it gets
     graphs = {g: export_graph(codec, g) for g in graph_signatures(codec)}
-    return write_model(
+    write_model(
         directory,
         name=name,
         networks=codec.size.to_dict(),
@@ -140,3 +195,17 @@ def export_model(
         quality_offsets=quality_offsets,
         facts=facts,
     )
+
+
+def _replace(part: Path, directory: Path) -> None:
+    """Rename a directory into place; the model that was there goes away only after that."""
+    old = directory.with_name(f"{part.name}.old")
+    if directory.exists():
+        directory.rename(old)
+    try:
+        part.rename(directory)
+    except OSError:
+        if old.exists():
+            old.rename(directory)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.kmac import SIDE, input_shape, multiplications
+from sensic.evaluation.macs import SIDE, input_shape, multiplications
 
 
 def graph(nodes: Sequence[object], weights: dict[str, np.ndarray], channels: int) -> bytes:

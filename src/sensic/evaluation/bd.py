@@ -49,6 +49,18 @@ def delta_rate(anchor: Curve, test: Curve) -> DeltaRate:
     return DeltaRate((math.exp(float(mean)) - 1) * 100, float(low), float(high))
 
 
+def savings(anchor: Curve, test: Curve) -> list[float | None]:
+    """For each point of ``anchor``, in order of rate: percent less rate (negative: more) that ``test`` needs for the
+    same PSNR; None where its curve does not reach. Raises ValueError like ``delta_rate``.
+    """
+    _log_rate_of_psnr(anchor)  # refuses what is no curve
+    curve = _log_rate_of_psnr(test)
+    return [
+        100 - 100 * math.exp(float(curve(psnr))) / rate if curve.x[0] <= psnr <= curve.x[-1] else None
+        for rate, psnr in sorted(anchor)
+    ]
+
+
 def _log_rate_of_psnr(curve: Curve) -> PchipInterpolator:
     if len(curve) < MIN_POINTS:
         raise ValueError(f"a curve needs {MIN_POINTS} points, not {len(curve)}")

@@ -1,0 +1,39 @@
+"""``sensic export``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sensic.cli import arguments, console
+
+
+def export(
+    source: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a file of weights.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="The model directory to make.")],
+    name: Annotated[str | None, typer.Option("--name", help="The model's name; DIR's by default.")] = None,
+    facts: Annotated[
+        str | None, typer.Option("--facts", metavar="FILE", help="What the card is to tell beside, TOML or JSON.")
+    ] = None,
+    packs: Annotated[
+        list[str] | None,
+        typer.Option("--packs", metavar="PATH", help="What it was trained on, where RUN doesn't tell."),
+    ] = None,
+    calibrate: Annotated[
+        int, typer.Option("--calibrate", min=0, help="Clips of the packs to code, so that symbol tables fit.")
+    ] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model that is there.")] = False,
+    as_json: arguments.Json = False,
+    quiet: arguments.Quiet = False,
+) -> None:
+    """Make a model directory of trained weights: ONNX graphs, integer tables, golden vector, card."""
+    from sensic.training import export_weights
+
+    if not quiet and not as_json:
+        console.status(f"exporting {source}")
+    model = export_weights(source, out, name=name, facts=facts, packs=packs or (), calibrate=calibrate, force=force)
+    if as_json:
+        console.record("exported", directory=str(model.directory), id=model.id, name=model.name)
+    elif not quiet:
+        console.status(f"{model.directory}: model {model.name} ({model.id[:16]}), golden vector reproduced")

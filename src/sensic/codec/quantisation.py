@@ -1,0 +1,42 @@
+"""Which symbol stands for a value: the cheapest for its error, not always the nearest.
+
+Only the encoder chooses; every choice decodes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.entropy import ScaleTables
+from sensic.entropy.tables import COST_STEPS, SYMBOL_MAX
+
+Floats = NDArray[np.float32]
+Symbols = NDArray[np.int32]
+
+STEP_WORTH = 30.0
+"""Bits that a squared error of one quantisation step is worth. A uniform quantiser at its own optimum would pay
+6/ln 2 = 8.7; a frame that others are predicted from is worth more (docs/decisions/0008)."""
+
+
+def nearest(residual: Floats) -> Symbols:
+    """Symbols [n] of values less their means [n], by rounding; no number at all counts as zero."""
+    finite = np.nan_to_num(residual, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
+    symbols: Symbols = np.clip(np.rint(finite), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+    return symbols
+
+
+def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, worth: float = STEP_WORTH) -> Symbols:
+    """Like ``nearest``, but one step towards zero where the bits saved are worth the error added.
+
+    ``index`` [n] names the table that each symbol is coded with.
+    """
+    symbols = nearest(residual)
+    magnitude = np.abs(symbols)
+    where = np.flatnonzero((magnitude > 0) & (magnitude < tables.cost.shape[1]))
+    size, table = magnitude[where], index[where]
+    saved = (tables.cost[table, size] - tables.cost[table, size - 1]) / COST_STEPS
+    beyond = np.abs(residual[where]) - size  # the error of rounding; one step lower it is 1 + beyond
+    smaller = where[saved > worth * (1 + 2 * beyond)]
+    symbols[smaller] -= np.sign(symbols[smaller])
+    return symbols

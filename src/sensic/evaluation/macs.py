@@ -1,0 +1,67 @@
+"""Multiply–accumulates of a model's networks, counted on its ONNX files.
+
+The count is of convolutions and matrix products, at the shapes that a picture of 256 x 256 really gives them.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from sensic.model import GRAPHS, Model
+
+SIDE = 256
+ENCODER_ONLY = ("analysis",)
+# How many times smaller than the picture an input is, by its channels where a name serves twice.
+REDUCTION = {"uv": 2, "prediction": 8, "context": 8, "state": 8, "z": 64}
+BLOCK = 16
+Shapes = dict[str, tuple[int, ...]]
+PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+
+
+def per_pixel(model: Model) -> dict[str, float]:
+    """kMAC per luma sample of every network, and of ``decoder`` (all but analysis) and ``encoder`` (all)."""
+    counts = {name: multiplications(model.graph(name)) / SIDE**2 / 1000 for name in GRAPHS}
+    decoder = sum(count for name, count in counts.items() if name not in ENCODER_ONLY)
+    return {**counts, "decoder": decoder, "encoder": sum(counts.values())}
+
+
+def input_shape(name: str, dims: list[int]) -> tuple[int, ...]:
+    """Shape of a graph's input for a picture of SIDE x SIDE; ``dims`` has 0 where the graph leaves it free."""
+    if len(dims) != 4:
+        return tuple(d or 1 for d in dims)
+    reduction = 1 if name == "y" and dims[1] == 1 else REDUCTION.get(name, BLOCK)
+    return (1, dims[1], SIDE // reduction, SIDE // reduction)
+
+
+def multiplications(graph: bytes) -> int:
+    """Of one run of an ONNX graph on a picture of SIDE x SIDE."""
+    model = onnx.load_from_string(graph)
+    nodes = [node for node in model.graph.node if node.op_type in PRODUCTS]
+    known = {output.name for output in model.graph.output}
+    wanted = {name for node in nodes for name in (node.input[0], node.output[0])}
+    fed = {value.name for value in model.graph.input} | {value.name for value in model.graph.initializer}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(wanted - known - fed))
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feed: dict[str, Any] = {}
+    for value in model.graph.input:
+        dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        feed[value.name] = np.zeros(input_shape(value.name, dims), dtype)
+    names = sorted(wanted - fed)
+    shapes: Shapes = {name: array.shape for name, array in zip(names, session.run(names, feed), strict=True)}
+    shapes |= {name: array.shape for name, array in feed.items()}
+    weights: Shapes = {value.name: tuple(value.dims) for value in model.graph.initializer}
+    return sum(_node_multiplications(node, shapes, weights) for node in nodes)
+
+
+def _node_multiplications(node: onnx.NodeProto, shapes: Shapes, weights: Shapes) -> int:
+    if node.op_type == "Conv":  # weights [O, I / groups, kh, kw]
+        return prod(shapes[node.output[0]]) * prod(weights[node.input[1]][1:])
+    if node.op_type == "ConvTranspose":  # weights [I, O / groups, kh, kw]
+        return prod(shapes[node.input[0]]) * prod(weights[node.input[1]][1:])
+    return prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]

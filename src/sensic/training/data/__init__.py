@@ -1,0 +1,1 @@
+"""Footage to training packs: find shots, choose clips, write and read packs."""

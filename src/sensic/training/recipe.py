@@ -1,0 +1,336 @@
+"""Recipes: everything that decides what a training run does, in a TOML file.
+
+::
+
+    Recipe                     stage, seed, device, threads, precision, initialise
+    ├── network                widths and depths (absent: those of the model one starts from, or the default)
+    ├── data                   packs, and which clips are held out for validation
+    ├── sequence               lanes, crop, growth of the sequences, quality offsets
+    ├── loss                   distortion, λ
+    ├── optimiser              learning rates, clipping, averaging, dropout
+    ├── schedule               learning rate over the run
+    ├── length                 steps, epochs or minutes
+    ├── validation             how often, on what, when to stop early
+    └── output                 checkpoints and logs
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from sensic.errors import RecipeError
+
+MAX_FRAMES = 12
+"""Pictures in the longest training sequence, as packs have that many in a clip."""
+_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+Count = Annotated[int, Field(ge=1, le=1 << 30)]
+Whole = Annotated[int, Field(ge=0, le=1 << 40)]
+Channels = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+Blocks = Annotated[int, Field(ge=0, le=32)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Offset = Annotated[int, Field(ge=-63, le=63)]
+Planes = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Network:
+    """Widths (channels) and depths (blocks) of the networks, as in ``sensic.networks.codec.NetworkSize``."""
+
+    features: Channels = 96
+    latent: Channels = 128
+    hyper: Channels = 48
+    memory: Channels = 96
+    context_blocks: Blocks = 1
+    analysis_blocks: Blocks = 3
+    synthesis_blocks: Blocks = 2
+    output_blocks: Blocks = 2
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Data:
+    """``packs`` and ``held_out`` are files or folders of packs, relative to the recipe.
+
+    Without ``held_out`` packs, the share ``hold_out`` of all clips, chosen by hash, is kept for validation. ``cache``
+    is where planes and motion are kept (empty: ``cache`` beside the first pack).
+    """
+
+    packs: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    hold_out: Share = 0.01
+    cache: str = ""
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Phase:
+    """From the share ``at`` of the run on, sequences have ``frames`` pictures and steps ``lanes`` sequences.
+
+    0 lanes: as many as ``sequence.lanes``.
+    """
+
+    at: Share
+    frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)]
+    lanes: Whole = 0
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Sequence:
+    """``lanes`` crops of ``crop`` × ``crop`` pixels side by side, each from a clip of its own.
+
+    ``group`` is the shortest and longest group of pictures. A sequence continues the last one of its lane, up to the
+    end of the group, and gradients stay inside a sequence. ``intra`` and ``inter`` say how much better than the
+    group's quality, in 1/63, its first picture is coded, and the pattern of the others. ``tape`` is how many crops
+    the stage ``prior`` records, once, to train on.
+    """
+
+    lanes: Count = 3
+    crop: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] = 128
+    group: tuple[Count, Count] = (4, 32)
+    phases: tuple[Phase, ...] = (Phase(0.0, 2), Phase(0.15, 4), Phase(0.5, 6), Phase(0.85, 12))
+    tape: Count = 12_000
+    intra: Offset = 5
+    inter: tuple[Offset, ...] = (-3, 1, -3, 4)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        starts = [phase.at for phase in self.phases]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError("phases begin at 0 and each begins later than the one before")
+        if self.group[0] > self.group[1]:
+            raise ValueError("group is the shortest and the longest length, in that order")
+        if not self.inter:
+            raise ValueError("inter has at least one offset")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Loss:
+    """Bits per pixel + λ · distortion, λ from the first to the second of ``lambdas`` as quality goes from 0 to 63.
+
+    ``balance`` evens out what the qualities weigh; ``mix`` is the share of MS-SSIM in a mixed distortion; ``planes``
+    are the weights of Y, U and V.
+    """
+
+    distortion: Literal["mse", "ssim", "ms-ssim", "mixed"] = "mse"
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.5
+    planes: Planes = (6.0, 1.0, 1.0)
+    lambdas: tuple[Positive, Positive] = (4e-4, 3e-2)
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.3
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.lambdas[0] > self.lambdas[1]:
+            raise ValueError("lambdas rise with the quality")
+        if not any(self.planes):
+            raise ValueError("planes: at least one weight is above 0")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Optimiser:
+    """Learning rates of Muon (matrices; 0: AdamW takes them too) and AdamW (all else).
+
+    ``clip`` is the largest norm of the whole gradient, ``average`` the smallest weight of a step in the moving average
+    of the weights, ``residual_dropout`` the share of a pixel block's residual that is dropped in training.
+    """
+
+    muon: Rate = 1.2e-3
+    adamw: Rate = 3e-4
+    momentum: Share = 0.95
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    weight_decay: Rate = 0.0
+    clip: Positive = 1.0
+    average: Annotated[float, Field(gt=0, le=1)] = 0.002
+    residual_dropout: Share = 0.0
+    nan_steps: Count = 10
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.muon == 0 and self.adamw == 0:
+            raise ValueError("with both learning rates at 0 nothing is learned")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Schedule:
+    """The factor of both learning rates: up over ``warmup`` steps, then by ``kind``.
+
+    ``cosine`` stays at 1 up to the share ``decay_from`` of the run and falls to ``floor`` at its end; ``plateau``
+    multiplies by ``factor``, down to ``floor``, when ``patience`` validations in a row were no better.
+    """
+
+    kind: Literal["cosine", "plateau", "constant"] = "cosine"
+    warmup: Whole = 50
+    decay_from: Share = 0.2
+    floor: Rate = 0.02
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    patience: Whole = 3
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Length:
+    """How long the run is: exactly one of the three is above 0. An epoch is as many pictures as the packs hold."""
+
+    steps: Whole = 0
+    epochs: Annotated[float, Field(ge=0)] = 0.0
+    minutes: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if sum(value > 0 for value in (self.steps, self.epochs, self.minutes)) != 1:
+            raise ValueError("exactly one of steps, epochs and minutes is above 0")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Validation:
+    """Held-out ``clips`` (at most), each coded whole at all ``qualities``, with rounding and averaged weights.
+
+    Every ``every_steps`` steps and ``every_minutes`` minutes (0: not by this), and at the run's start and end. After
+    ``patience`` validations without a new best the run ends (0: never).
+    """
+
+    clips: Whole = 8
+    qualities: tuple[Annotated[int, Field(ge=0, le=63)], ...] = (4, 16, 28, 40, 52)
+    every_steps: Whole = 0
+    every_minutes: Annotated[float, Field(ge=0)] = 15.0
+    patience: Whole = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if list(self.qualities) != sorted(set(self.qualities)) or not self.qualities:
+            raise ValueError("qualities: at least one, rising")
+        return self
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Output:
+    """Checkpoints every ``checkpoint_seconds``, of which ``keep`` stay; logs every ``log_steps``.
+
+    ``export`` makes a model of the best weights at the end, and codes ``calibrate`` clips with it to count how often
+    symbols come (0: its tables stay what the scales promise).
+    """
+
+    checkpoint_seconds: Annotated[float, Field(gt=0, le=120)] = 100.0
+    keep: Count = 2
+    log_steps: Count = 20
+    tensorboard: bool = True
+    export: bool = True
+    calibrate: Whole = 8
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Recipe:
+    """Everything that decides what a run does. Values out of range raise RecipeError from ``read`` and ``of``.
+
+    ``stage`` is what is trained: ``all``, or ``prior`` for the entropy model alone. ``device`` is ``auto`` (a GPU if
+    there is one), ``cpu``, ``cuda`` or ``cuda:N``. 0 ``threads`` leaves the number to PyTorch. ``precision`` is that
+    of the pixel networks; the entropy model is always computed with exact integers.
+    """
+
+    stage: Literal["all", "prior"] = "all"
+    initialise: Literal["klt", "random"] = "klt"
+    seed: Whole = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    network: Network | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    sequence: Sequence = dataclasses.field(default_factory=Sequence)
+    loss: Loss = dataclasses.field(default_factory=Loss)
+    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    schedule: Schedule = dataclasses.field(default_factory=Schedule)
+    length: Length = dataclasses.field(default_factory=lambda: Length(minutes=60.0))
+    validation: Validation = dataclasses.field(default_factory=Validation)
+    output: Output = dataclasses.field(default_factory=Output)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """The recipe in a TOML file, its paths made absolute. Raises RecipeError."""
+        path = Path(path)
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RecipeError(f"can't read the recipe {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise RecipeError(f"{path} is not TOML: {error}") from error
+        try:
+            return cls.of(values).located(path.parent)
+        except RecipeError as error:
+            raise RecipeError(f"{path}: {error}") from error
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe of nested tables. Raises RecipeError naming key, value and what is allowed."""
+        try:
+            # By way of JSON, whose rules let a list be a tuple and yet a string no number.
+            return _ADAPTER.validate_json(json.dumps(values, default=str))
+        except ValidationError as error:
+            raise RecipeError("; ".join(_explain(dict(e)) for e in error.errors())) from error
+
+    def located(self, folder: Path) -> Recipe:
+        """With paths that are relative to ``folder`` made absolute."""
+
+        def absolute(path: str) -> str:
+            return str((folder / Path(path).expanduser()).resolve())
+
+        data = dataclasses.replace(
+            self.data,
+            packs=tuple(map(absolute, self.data.packs)),
+            held_out=tuple(map(absolute, self.data.held_out)),
+            cache=absolute(self.data.cache) if self.data.cache else "",
+        )
+        return dataclasses.replace(self, data=data)
+
+    def lasting(self, *, minutes: float | None = None, steps: int | None = None) -> Recipe:
+        """With another length, if one is given. Raises RecipeError where it is impossible, or both are given."""
+        if minutes is None and steps is None:
+            return self
+        given = {key: value for key, value in (("minutes", minutes), ("steps", steps)) if value is not None}
+        return Recipe.of(self.to_dict() | {"length": given})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested tables, without what isn't set."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.to_dict())
+
+
+_ADAPTER = TypeAdapter(Recipe)
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """One error of pydantic in our words: key = value: what is allowed."""
+    where = [str(part) for part in error["loc"]]
+    key, message = ".".join(where) or "recipe", str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = _fields(where[:-1])
+        near = difflib.get_close_matches(where[-1], known, 1)
+        hint = f"do you mean {near[0]}? " if near else ""
+        return f"{key}: there is no such key; {hint}there are {', '.join(known)}"
+    message = message[:1].lower() + message[1:]
+    return f"{key}: {message}" if isinstance(error["input"], dict) else f"{key} = {error['input']!r}: {message}"
+
+
+def _fields(where: list[str]) -> list[str]:
+    """Names of the keys that a table of a recipe can have."""
+    tables: dict[str, Any] = {
+        "network": Network, "data": Data, "sequence": Sequence, "loss": Loss, "optimiser": Optimiser,
+        "schedule": Schedule, "length": Length, "validation": Validation, "output": Output, "phases": Phase,
+    }  # fmt: skip
+    table = next((tables[name] for name in reversed(where) if name in tables), Recipe)
+    return [field.name for field in dataclasses.fields(table)]

@@ -1,0 +1,168 @@
+"""From a training run, or a file of weights, to a model directory with its card."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.errors import ModelError, PackError, UsageError
+from sensic.model import Model
+from sensic.model.files import read_manifest
+from sensic.training.calibration import count_symbols
+from sensic.training.checkpoint import Checkpoints
+from sensic.training.data.origins import origins
+from sensic.training.data.pack import open_packs
+from sensic.training.export import QUALITY_OFFSETS, export_model
+from sensic.training.facts import facts_of
+from sensic.training.recipe import Recipe
+from sensic.training.reports import ValidationResult
+from sensic.training.schedule import Clock
+from sensic.training.weights import load_vae
+
+WEIGHTS = ("best.safetensors", "weights.safetensors")  # of a run, of a model
+_UNNAMED = {"run", "runs", "model", "models", "out", ""}
+
+
+def export_weights(
+    source: str | Path,
+    directory: str | Path,
+    *,
+    name: str | None = None,
+    force: bool = False,
+    facts: Mapping[str, Any] | str | Path | None = None,
+    packs: Sequence[str | Path] = (),
+    calibrate: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Model:
+    """Export a run's folder (its best weights), a model directory or a safetensors file of weights as a model.
+
+    What a recipe, the checkpoints and the packs tell, or the manifest of a model, goes into the card; ``facts`` (names
+    as in ``sensic.training.card``, or a TOML or JSON file of them) adds to it and corrects it; ``packs`` are what the
+    weights were trained on, where no recipe says so. ``calibrate`` of their clips are coded, so that the symbol tables
+    follow what comes (``sensic.training.calibration``). ``name`` is the model's, by default that of the directory. A
+    model that is in the way is replaced with ``force`` only.
+
+    Raises ModelError where the weights can't be a model, UsageError, RecipeError, PackError, OutputError, BackendError.
+    """
+    directory = Path(directory)
+    if (directory / "manifest.json").exists() and not force:
+        raise UsageError(f"{directory} holds a model already; --force replaces it")
+    weights = find_weights(Path(source))
+    vae = load_vae(weights)
+    told, offsets = _told(weights.parent)
+    if calibrate and not packs:
+        raise UsageError("calibrating needs clips to code: name packs")
+    if packs:
+        told = merged(told, {"data": data_facts(packs)})
+    more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
+    export_model(
+        vae,
+        directory,
+        name=name or _name(directory),
+        facts=merged(told, more),
+        quality_offsets=offsets,
+        calibrate=(lambda model: _count(model, packs, calibrate, progress)) if calibrate else None,
+    )
+    return Model.load(directory)
+
+
+def _count(
+    model: Model, packs: Sequence[str | Path], count: int, progress: Callable[[float], None] | None
+) -> NDArray[np.int64]:
+    """Symbols of ``count`` clips spread over the packs."""
+    opened = open_packs(packs)
+    every = max(1, sum(pack.clips for pack in opened) // count)
+    clips = (clip for pack in opened for clip in pack.read())
+    return count_symbols(model, list(islice(clips, 0, every * count, every)), progress=progress)
+
+
+def find_weights(source: Path) -> Path:
+    """The file of weights in a folder, or that file. Raises ModelError."""
+    if source.is_file():
+        return source
+    if not source.exists():
+        raise ModelError(f"there is no {source}")
+    for name in WEIGHTS:
+        if (source / name).is_file():
+            return source / name
+    raise ModelError(
+        f"{source} is neither a run nor a model: it holds no {' and no '.join(WEIGHTS)}"
+        + (" (the run has not validated yet)" if (source / "recipe.toml").exists() else "")
+    )
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Facts that someone wrote down, in TOML or JSON. Raises UsageError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        facts = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"can't read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not TOML, nor JSON in a file named so: {error}") from error
+    if not isinstance(facts, dict):
+        raise UsageError(f"{path}: facts are a table of names and values")
+    return facts
+
+
+def merged(facts: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """``facts`` with what ``more`` adds or corrects, table by table."""
+    both = dict(facts)
+    for key, value in more.items():
+        old = both.get(key)
+        both[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def _told(folder: Path) -> tuple[dict[str, Any], Mapping[str, int | list[int]]]:
+    """Facts and quality offsets that lie beside the weights."""
+    if (folder / "recipe.toml").is_file():
+        recipe = Recipe.read(folder / "recipe.toml")
+        return run_facts(folder, recipe), {"intra": recipe.sequence.intra, "inter": list(recipe.sequence.inter)}
+    if (folder / "manifest.json").is_file():
+        _, manifest = read_manifest(folder)
+        return dict(manifest.get("facts", {})), manifest["quality_offsets"]
+    return {}, QUALITY_OFFSETS
+
+
+def run_facts(run: Path, recipe: Recipe) -> dict[str, Any]:
+    """What a run's folder tells: of its packs, as far as they are still there, and of its newest checkpoint."""
+    checkpoint = Checkpoints(run / "checkpoints", recipe.output.keep).newest()
+    if checkpoint is None:
+        return facts_of(recipe, _data(recipe), Clock(), recipe.initialise, None)
+    told = checkpoint.facts
+    history = [ValidationResult.of(values) for values in told["history"]]
+    best = next((v for v in reversed(history) if v.step == told["best_step"]), None)
+    return facts_of(recipe, _data(recipe), Clock(**told["clock"]), told["started_from"], best)
+
+
+def _data(recipe: Recipe) -> dict[str, Any]:
+    try:
+        return data_facts(recipe.data.packs)
+    except PackError:
+        return {"note": f"Packs: {', '.join(Path(path).name for path in recipe.data.packs)}."}
+
+
+def data_facts(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Clips, size, sources and licences of packs and folders of packs. Raises PackError."""
+    packs = open_packs(paths)
+    return {
+        "clips": sum(pack.clips for pack in packs),
+        "frames": packs[0].frames,
+        "width": packs[0].width,
+        "height": packs[0].height,
+        "packs": {pack.path.name: pack.sha256 for pack in packs},
+        **origins([pack.path for pack in packs]),
+    }
+
+
+def _name(directory: Path) -> str:
+    path = directory.resolve()
+    return path.parent.name if path.name in _UNNAMED and path.parent.name else path.name
