@@ -131,7 +131,7 @@ def test_what_a_run_leaves(small: Small, tmp_path: Path) -> None:
     assert report.best.loss == min(v.loss for v in report.validations)
     rates = [point.bpp for point in report.validations[0].points]
     assert rates == sorted(rates)
-    assert {p.task for p in told if hasattr(p, "task")} == {"training", "validating", "exporting"}
+    assert {p.task for p in told if hasattr(p, "task")} == {"training", "validating", "calibrating", "exporting"}
     training = [p for p in told if getattr(p, "task", "") == "training"]
     assert [p.step for p in training] == [1, 2, 3]
     assert all(p.remaining is not None and p.crops_per_second > 0 for p in training)

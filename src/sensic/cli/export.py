@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sensic.cli import arguments, console
+from sensic.cli.progress import View, display
+
+
+class ExportView(View):
+    """Of a share 0..1."""
+
+    def text(self, progress: float) -> str:
+        return f"counting symbols, {progress:.0%}"
+
+    def fields(self, progress: float) -> dict[str, Any]:
+        return {"task": "calibrating", "share": round(progress, 4)}
+
+    def position(self, progress: float) -> tuple[float, float | None]:
+        return progress, 1.0
 
 
 def export(
@@ -32,7 +46,9 @@ def export(
 
     if not quiet and not as_json:
         console.status(f"exporting {source}")
-    model = export_weights(source, out, name=name, facts=facts, packs=packs or (), calibrate=calibrate, force=force)
+    given: dict[str, Any] = {"name": name, "facts": facts, "packs": packs or (), "calibrate": calibrate, "force": force}
+    with display(quiet=quiet, as_json=as_json, view=ExportView()) as show:
+        model = export_weights(source, out, progress=show, **given)
     if as_json:
         console.record("exported", directory=str(model.directory), id=model.id, name=model.name)
     elif not quiet:

@@ -16,7 +16,7 @@ Symbols = NDArray[np.int32]
 
 STEP_WORTH = 30.0
 """Bits that a squared error of one quantisation step is worth. A uniform quantiser at its own optimum would pay
-6/ln 2 = 8.7; a frame that others are predicted from is worth more (docs/decisions/0008)."""
+6/ln 2 = 8.7; a frame that others are predicted from is worth more (docs/decisions/0009)."""
 
 
 def nearest(residual: Floats) -> Symbols:

@@ -52,7 +52,8 @@ def count_symbols(
 ) -> NDArray[np.int64]:
     """Code clips to and fro, each as one group at every quality, and count: [64, 64] by table and magnitude.
 
-    A clip is y [T, H, W] and uv [T, 2, H/2, W/2], uint8, or 10 bits in uint16. A table and its magnitude are counted as they are coded, after adaptive statistics have chosen the table.
+    A clip is y [T, H, W] and uv [T, 2, H/2, W/2], uint8, or 10 bits in uint16. What the encoder tries counts, as coded:
+    with the table that adaptive statistics chose.
     """
     tables = CountingTables(*[model.integers[f"tables.{k}"] for k in ("radius", "frequencies", "cost")])
     watched = Model(model.directory, model.id, model.manifest)
