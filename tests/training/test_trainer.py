@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -175,9 +176,9 @@ def test_the_prior_alone(small: Small, straight: Path, tmp_path: Path) -> None:
     assert all(torch.equal(value, again[name]) for name, value in after.items())
 
 
-@pytest.fixture
-def broken_steps(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Steps, counted over all runs of a test, whose loss is NaN."""
+@pytest.fixture(params=[math.nan, 1e30])
+def broken_steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Steps, counted over all runs of a test, whose loss is NaN, or that of a picture which has run away."""
     broken: set[int] = set()
     count = 0
     real = trainer_module.advance
@@ -188,7 +189,9 @@ def broken_steps(monkeypatch: pytest.MonkeyPatch) -> set[int]:
         outcome, state = real(*args, **kwargs)
         if count not in broken:
             return outcome, state
-        return outcome._replace(loss=outcome.loss * torch.nan), state._replace(picture=state.picture * torch.nan)
+        return outcome._replace(loss=outcome.loss * request.param), state._replace(
+            picture=state.picture * request.param
+        )
 
     monkeypatch.setattr(trainer_module, "advance", unroll)
     return broken

@@ -50,7 +50,8 @@ class Lanes:
 
     ``clips`` [N, 2] int names the pack and the clip of everything that may be watched (default: all);
     ``group`` is the range of group lengths in frames; ``offsets`` are added to the quality of the first frame of
-    a group and, in turn, of the others, in units of 1/63. ``first_lane`` is the global number of the first lane.
+    a group and, in turn, of the others, in units of 1/63. Qualities are drawn evenly and raised to ``quality_power``:
+    below 1 favours the better ones. ``first_lane`` is the global number of the first lane.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Lanes:
         group: tuple[int, int] = (4, 32),
         intra_offset: int = 5,
         inter_offsets: Sequence[int] = (-3, 1, -3, 4),
+        quality_power: float = 1.0,
         first_lane: int = 0,
         noise: bool = True,
     ) -> None:
@@ -74,7 +76,7 @@ class Lanes:
         everything = [(p, c) for p, one in enumerate(prepared) for c in range(len(one.y))]
         self.clips = np.array(everything, np.int64) if clips is None else clips
         self.offsets = intra_offset / 63, tuple(o / 63 for o in inter_offsets)
-        self.noise = noise
+        self.noise, self.quality_power = noise, quality_power
         self.lanes = [_Lane(np.random.default_rng([seed, first_lane + i])) for i in range(lanes)]
 
     def __len__(self) -> int:
@@ -114,7 +116,7 @@ class Lanes:
             top,
             left,
             mirrors,
-            quality=float(generator.random()),
+            quality=float(generator.random()) ** self.quality_power,
             position=int(generator.integers(frames)),
             forward=bool(generator.integers(2)),
             length=int(generator.integers(low, high + 1)),

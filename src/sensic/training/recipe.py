@@ -92,7 +92,8 @@ class Sequence:
 
     ``group`` is the shortest and longest group of pictures. A sequence continues the last one of its lane, up to the
     end of the group, and gradients stay inside a sequence. ``intra`` and ``inter`` say how much better than the
-    group's quality, in 1/63, its first picture is coded, and the pattern of the others. ``tape`` is how many crops
+    group's quality, in 1/63, its first picture is coded, and the pattern of the others; qualities are drawn evenly from 0..1
+    and raised to ``quality_power`` (below 1: rather good ones). ``tape`` is how many crops
     the stage ``prior`` records, once, to train on.
     """
 
@@ -100,6 +101,7 @@ class Sequence:
     crop: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] = 128
     group: tuple[Count, Count] = (4, 32)
     phases: tuple[Phase, ...] = (Phase(0.0, 2), Phase(0.15, 4), Phase(0.5, 6), Phase(0.85, 12))
+    quality_power: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     tape: Count = 12_000
     intra: Offset = 5
     inter: tuple[Offset, ...] = (-3, 1, -3, 4)

@@ -80,5 +80,6 @@ def _walks(
         group=sequence.group,
         intra_offset=sequence.intra,
         inter_offsets=sequence.inter,
+        quality_power=sequence.quality_power,
         first_lane=first,
     )

@@ -42,6 +42,7 @@ from sensic.training.validation import objective, saved_rate, validate
 from sensic.training.weights import load_vae, vae_of
 
 CHECKPOINTS = "checkpoints"
+_EXPLODED = 1e6  # times the clip: a picture has run away, and the direction of such a gradient says nothing
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -172,7 +173,7 @@ class Trainer:
         own = [float(x) for x in (outcome.loss.detach(), outcome.rate.mean(), outcome.distortion.mean())]
         loss, bpp, error = self.team.average(own)
         figures = Figures(loss, bpp, error, norm, self.rate.factor(self.clock.steps, share))
-        if math.isfinite(figures.loss) and math.isfinite(norm):
+        if math.isfinite(figures.loss) and norm < _EXPLODED * self.recipe.optimiser.clip:
             self.optimiser.step(figures.factor)
             self.average.update_parameters(self.vae)
             self.state, self.broken = _in_one_layout(state), 0
@@ -191,7 +192,7 @@ class Trainer:
         self.broken += 1
         if self.broken >= self.recipe.optimiser.nan_steps:
             raise TrainingError(
-                f"the loss or its gradient was NaN or infinite in {self.broken} steps in a row, up to step "
+                f"the loss or its gradient was NaN, infinite or immense in {self.broken} steps in a row, up to step "
                 f"{self.clock.steps}: lower the learning rates; the checkpoints in {self.checkpoints.folder} are intact"
             )
         self.state = _in_one_layout(State(*(torch.nan_to_num(x, 0.0, 0.0, 0.0) for x in state)))
