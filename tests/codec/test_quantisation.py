@@ -35,7 +35,7 @@ def test_never_dearer_than_rounding(residual: np.ndarray, seed: int, worth: floa
 def test_a_dear_one_just_above_a_half_becomes_zero_and_a_cheap_one_stays() -> None:
     residual = np.array([0.55, 0.55, -0.55, 0.99], np.float32)
     index = np.array([0, 30, 0, 10], np.uint8)
-    assert cheapest(residual, index, TABLES).tolist() == [0, 1, 0, 1]
+    assert cheapest(residual, index, TABLES, 24.0).tolist() == [0, 1, 0, 1]
 
 
 def test_an_error_beyond_price_leaves_rounding() -> None:
@@ -47,4 +47,4 @@ def test_an_error_beyond_price_leaves_rounding() -> None:
 @pytest.mark.parametrize(("value", "symbol"), [(np.nan, 0), (np.inf, SYMBOL_MAX), (-np.inf, -SYMBOL_MAX)])
 def test_what_is_no_number_is_still_coded(value: float, symbol: int) -> None:
     assert nearest(np.array([value], np.float32)).tolist() == [symbol]
-    assert cheapest(np.array([value], np.float32), np.array([5], np.uint8), TABLES).tolist() == [symbol]
+    assert cheapest(np.array([value], np.float32), np.array([5], np.uint8), TABLES, 24.0).tolist() == [symbol]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensic.training import Recipe, prepare
-from sensic.training.prepare import Prepared
+from sensic.training import Recipe
+from sensic.training.prepare import Prepared, prepare
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 12
 

@@ -96,8 +96,8 @@ def test_symbols_are_those_of_the_encoder() -> None:
     value = 6 * torch.randn(1, 3, 40, 50, generator=generator)
     mean = torch.randint(-8, 9, value.shape, generator=generator) / 8
     index = torch.randint(0, 64, value.shape, generator=generator).float()
-    ours = _Symbols.cheapest(value, Parameters(mean, index)).sent.flatten().numpy()
-    theirs = cheapest((value - mean).flatten().numpy(), index.flatten().numpy().astype(np.uint8), TABLES)
+    ours = _Symbols.cheapest(value, Parameters(mean, index), torch.tensor(20.0)).sent.flatten().numpy()
+    theirs = cheapest((value - mean).flatten().numpy(), index.flatten().numpy().astype(np.uint8), TABLES, 20.0)
     assert np.mean(ours != theirs) < 1e-3  # float32 and float64 at the very edge
     assert np.abs(ours - theirs).max() <= 1
 

@@ -15,6 +15,7 @@ from sensic.codec.frames import write_checksum, write_quality
 from sensic.codec.latents import LatentPath, SymbolWriter
 from sensic.codec.pipeline import ahead
 from sensic.codec.pixels import PixelPath, Planes, luma8, padded, to_tensors
+from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
 from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
@@ -125,7 +126,7 @@ class Encoder:
             self._motion_field(prepared, quality)
         self._pixels.predict(self._motion.previous if inter else None, quality)
         y, z = self._pixels.analyse(prepared.planes, quality)
-        port = SymbolWriter(self._coder, self._model.tables, self._pool)
+        port = SymbolWriter(self._coder, self._model.tables, self._pool, INTER_WORTH if inter else INTRA_WORTH)
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
         self._pixels.synthesise(latent, quality)
         port.flush()

@@ -35,17 +35,17 @@ class SymbolPort(Protocol):
 class SymbolWriter:
     """The encoder's end: makes values symbols, and has them written by ``pool``, a single thread.
 
-    Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
+    ``worth`` is the price of error in ``y`` (``sensic.codec.quantisation``). Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
     """
 
-    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor) -> None:
-        self._coder, self._tables, self._pool = coder, tables, pool
+    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: float) -> None:
+        self._coder, self._tables, self._pool, self._worth = coder, tables, pool, worth
         self._pending: list[Future[None]] = []
         self.bits: dict[str, float] = {}
 
     def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
         assert value is not None
-        symbols = cheapest(value - mean, index, self._tables) if part == "y" else nearest(value - mean)
+        symbols = cheapest(value - mean, index, self._tables, self._worth) if part == "y" else nearest(value - mean)
         self._pending.append(self._pool.submit(self._write, part, symbols, index))
         return symbols
 

@@ -14,9 +14,10 @@ from sensic.entropy.tables import COST_STEPS, SYMBOL_MAX
 Floats = NDArray[np.float32]
 Symbols = NDArray[np.int32]
 
-STEP_WORTH = 30.0
+INTRA_WORTH, INTER_WORTH = 40.0, 16.0
 """Bits that a squared error of one quantisation step is worth. A uniform quantiser at its own optimum would pay
-6/ln 2 = 8.7; a frame that others are predicted from is worth more (docs/decisions/0009)."""
+6/ln 2 = 8.7; a frame that others are predicted from is worth more, the first of a group most of all
+(docs/decisions/0009)."""
 
 
 def nearest(residual: Floats) -> Symbols:
@@ -26,8 +27,8 @@ def nearest(residual: Floats) -> Symbols:
     return symbols
 
 
-def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, worth: float = STEP_WORTH) -> Symbols:
-    """Like ``nearest``, but one step towards zero where the bits saved are worth the error added.
+def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, worth: float) -> Symbols:
+    """Like ``nearest``, but one step towards zero where the bits saved are ``worth`` the error added.
 
     ``index`` [n] names the table that each symbol is coded with.
     """

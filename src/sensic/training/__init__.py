@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sensic.training.data.manifest import BuildReport
     from sensic.training.data.settings import BuildSettings
     from sensic.training.export import export_model
-    from sensic.training.prepare import prepare
     from sensic.training.recipe import Recipe
     from sensic.training.release import export_weights
     from sensic.training.reports import TrainProgress, TrainReport, ValidationResult
@@ -38,7 +37,6 @@ __all__ = [
     "build_packs",
     "export_model",
     "export_weights",
-    "prepare",
     "train",
 ]
 
@@ -49,7 +47,6 @@ _HOMES = {
     "sensic.training.data.manifest": ("BuildReport",),
     "sensic.training.data.settings": ("BuildSettings",),
     "sensic.training.export": ("export_model",),
-    "sensic.training.prepare": ("prepare",),
     "sensic.training.recipe": ("Recipe",),
     "sensic.training.release": ("export_weights",),
     "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),

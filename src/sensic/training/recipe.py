@@ -92,9 +92,9 @@ class Sequence:
 
     ``group`` is the shortest and longest group of pictures. A sequence continues the last one of its lane, up to the
     end of the group, and gradients stay inside a sequence. ``intra`` and ``inter`` say how much better than the
-    group's quality, in 1/63, its first picture is coded, and the pattern of the others; qualities are drawn evenly from 0..1
-    and raised to ``quality_power`` (below 1: rather good ones). ``tape`` is how many crops
-    the stage ``prior`` records, once, to train on.
+    group's quality, in 1/63, its first picture is coded, and the pattern of the others. Qualities are drawn evenly
+    from 0..1 and raised to ``quality_power`` (below 1: rather good ones). ``tape`` is how many crops the stage
+    ``prior`` records, once, to train on.
     """
 
     lanes: Count = 3

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sensic.codec.quantisation import STEP_WORTH
+from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
 from sensic.entropy.tables import COST_STEPS, build_tables
 from sensic.networks.codec import PACKED, Parameters, VideoVAE, checkerboard, scale_value
 from sensic.networks.layers import held_weights, round_ste
@@ -120,14 +120,17 @@ class _Symbols(NamedTuple):
         return cls(round_ste(deviation), deviation)
 
     @classmethod
-    def cheapest(cls, value: Tensor, parameters: Parameters) -> _Symbols:
-        """What the encoder sends (``sensic.codec.quantisation``): some are one nearer to zero than rounded."""
+    def cheapest(cls, value: Tensor, parameters: Parameters, worth: Tensor) -> _Symbols:
+        """What the encoder sends (``sensic.codec.quantisation``): some are one nearer to zero than rounded.
+
+        ``worth`` [B, 1, 1, 1] is the price of error in each lane.
+        """
         nearest = cls.nearest(value, parameters)
         with torch.no_grad():
             sent = nearest.sent.detach()
             size, saved = sent.abs(), _bits_saved(value.device)
             cost = saved[parameters.scale.long(), size.clamp(max=saved.shape[1] - 1).long()]
-            lower = cost > STEP_WORTH * (1 + 2 * (nearest.deviation.abs() - size))
+            lower = cost > worth * (1 + 2 * (nearest.deviation.abs() - size))
             change = sent.sign() * lower
         return cls(nearest.sent - change, nearest.deviation)
 
@@ -168,11 +171,12 @@ def code_latents(
     embedding = prior.quality_embedding(quality, inter)
     pz = prior.hyper(memory, embedding)
     hyper = _Symbols.nearest(z, pz)
+    worth = torch.where(inter, INTER_WORTH, INTRA_WORTH)[:, None, None, None]
     features, first = prior.first(hyper.sent + pz.mean, memory, motion, embedding, offset)
     board = checkerboard(y.shape[2], y.shape[3], y.shape[1], y)
-    second = prior.second(features, (_Symbols.cheapest(y, first).sent + first.mean) * board, offset)
+    second = prior.second(features, (_Symbols.cheapest(y, first, worth).sent + first.mean) * board, offset)
     p = Parameters(*(a * board + b * (1 - board) for a, b in zip(first, second, strict=True)))
-    symbols = _Symbols.cheapest(y, p)
+    symbols = _Symbols.cheapest(y, p, worth)
     decoded = symbols.sent + p.mean
     noise_y, noise_z = noise or (None, None)
     return decoded, prior.remember(memory, decoded), symbols.bits(p.scale, noise_y), hyper.bits(pz.scale, noise_z)
