@@ -35,7 +35,8 @@ class SymbolPort(Protocol):
 class SymbolWriter:
     """The encoder's end: makes values symbols, and has them written by ``pool``, a single thread.
 
-    ``worth`` is the price of error in ``y`` (``sensic.codec.quantisation``). Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
+    ``worth`` is the price of error in ``y`` (``sensic.codec.quantisation``). Nobody waits for the bytes, so they are
+    written while the networks go on; ``flush`` waits for them.
     """
 
     def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: float) -> None:
