@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # small networks: a second thread only waits, and blocks on a busy machine
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: a second thread only waits
 
 settings.register_profile("sensic", deadline=None)
 settings.load_profile("sensic")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """PyTorch's number of threads is global, and a test of threads may have changed it."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
