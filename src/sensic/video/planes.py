@@ -83,6 +83,7 @@ def _to_420(frame: av.VideoFrame, depth: int) -> av.VideoFrame:
     try:
         return frame.reformat(
             format=PIXEL_FORMATS[depth],
+            threads=1,  # several overwrite the first samples of one another's rows in pictures of odd width
             interpolation="BICUBIC",
             src_color_range=ranges[0],
             dst_color_range=ranges[1],
