@@ -28,8 +28,9 @@ from sensic.training.losses import distortion
 from sensic.training.optimiser import Optimiser, averaged
 from sensic.training.prepare import Prepared
 from sensic.training.recipe import Optimiser as Settings
-from sensic.training.sequence import Objective, State, unroll
-from sensic.training.tapes import TapeLanes, record, unroll_prior
+from sensic.training.sequence import Objective, State
+from sensic.training.stages import advance
+from sensic.training.tapes import TapeLanes, record
 
 CROP = 256 * 256
 OBJECTIVE = Objective(distortion("mse"))
@@ -43,38 +44,31 @@ def noise_pack(clips: int = 4, frames: int = 12, height: int = 256, width: int =
     return Prepared(y=y, uv=uv, motion=motion, depth=8, path=Path(), sha256="")
 
 
+def networks() -> VideoVAE:
+    return VideoVAE(NetworkSize()).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def full_step(lanes: int, crop: int, frames: int) -> Callable[[], None]:
-    vae = VideoVAE(NetworkSize()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser, average = Optimiser(vae, Settings()), averaged(vae, 0.002)
-    source = Lanes([noise_pack()], lanes=lanes, crop=crop, frames=frames, seed=0)
-    state: State | None = None
-
-    def step() -> None:
-        nonlocal state
-        optimiser.zero_grad()
-        outcome, state = unroll(vae, source.next(), state, OBJECTIVE)
-        outcome.loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.clip()
-        optimiser.step(0.0)  # weights stay: noise must not make them diverge
-        average.update_parameters(vae)
-
-    return step
+    return stepper(networks(), Lanes([noise_pack()], lanes=lanes, crop=crop, frames=frames, seed=0))
 
 
 def prior_step(lanes: int, crop: int, frames: int, folder: Path) -> Callable[[], None]:
-    vae = VideoVAE(NetworkSize()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    source = Lanes([noise_pack()], lanes=2, crop=crop, frames=frames, seed=0)
-    tape = record(vae, source, OBJECTIVE, 4, folder)
-    player = TapeLanes(tape, lanes=lanes, frames=frames, seed=0)
+    vae = networks()
+    tape = record(vae, Lanes([noise_pack()], lanes=2, crop=crop, frames=frames, seed=0), OBJECTIVE, 4, folder)
     vae.requires_grad_(False)
     vae.prior.requires_grad_(True)
+    return stepper(vae, TapeLanes(tape, lanes=lanes, frames=frames, seed=0))
+
+
+def stepper(vae: VideoVAE, source: Lanes | TapeLanes) -> Callable[[], None]:
+    """What a run does in a step, but for the learning rate, which is 0: noise must not make weights diverge."""
     optimiser, average = Optimiser(vae, Settings()), averaged(vae, 0.002)
     state: State | None = None
 
     def step() -> None:
         nonlocal state
         optimiser.zero_grad()
-        outcome, state = unroll_prior(vae, player.next(), state, OBJECTIVE)
+        outcome, state = advance(vae, source.next(), state, OBJECTIVE, torch.float32)
         outcome.loss.backward()  # type: ignore[no-untyped-call]
         optimiser.clip()
         optimiser.step(0.0)
