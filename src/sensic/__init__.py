@@ -16,6 +16,7 @@ from sensic import errors
 from sensic.errors import (
     BackendError,
     DamagedError,
+    EvaluationError,
     InputError,
     LimitError,
     ModelError,
@@ -45,6 +46,7 @@ __all__ = [
     "BackendError",
     "Colour",
     "DamagedError",
+    "EvaluationError",
     "DecodeReport",
     "EncodeReport",
     "Frame",

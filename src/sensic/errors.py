@@ -14,6 +14,7 @@
     ├── ModelError             a model file is missing, damaged or foreign             exit 1
     │   └── WrongModelError    the stream was made with another model; names it        exit 1
     ├── BackendError           no backend computes the networks exactly                exit 1
+    ├── EvaluationError        a bench can't start, or its results can't be read        exit 1
     └── TrainingError          a training run can't start or go on                     exit 1
         ├── PackError          footage or a training pack can't be used                exit 1
         └── RecipeError        a recipe has an unknown or impossible value             exit 2
@@ -72,6 +73,10 @@ class WrongModelError(ModelError):
 
 
 class BackendError(SensicError):
+    pass
+
+
+class EvaluationError(SensicError):
     pass
 
 
