@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from sensic import ModelError, OutputError, UsageError
+from sensic import ModelError, OutputError, PackError, UsageError
 from sensic.model import Model
 from sensic.runtime import OnnxBackend, check_golden
 from sensic.training import Recipe, export_weights
@@ -68,6 +68,31 @@ def test_a_run_tells_its_recipe_its_steps_and_its_data(packs: Path, tmp_path: Pa
     assert (told["training"]["steps"], told["training"]["hours"]) == (4, 2.0)
     assert told["validation"][0]["quality"] == 4
     assert str(tmp_path) not in json.dumps(told)  # nobody's folders
+
+
+def a_run(folder: Path, packs: Path, calibrate: int) -> Path:
+    folder.mkdir()
+    save_file(small_vae().state_dict(), folder / "best.safetensors")
+    (folder / "recipe.toml").write_text(small_recipe(packs, output={"calibrate": calibrate}).to_toml())
+    return folder
+
+
+def frequencies(model: Model) -> list[int]:
+    return list(model.integers["tables.frequencies"].ravel())
+
+
+def test_a_run_counts_as_many_clips_as_its_recipe_says(packs: Path, tmp_path: Path) -> None:
+    plain = frequencies(export_weights(a_run(tmp_path / "a", packs, 0), tmp_path / "plain"))
+    counted = a_run(tmp_path / "b", packs, 2)
+    assert frequencies(export_weights(counted, tmp_path / "counted")) != plain
+    assert frequencies(export_weights(counted, tmp_path / "told", calibrate=0)) == plain
+
+
+def test_a_run_that_outlived_its_packs_is_exported_without_counting(packs: Path, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", tmp_path / "gone.mkv", 2)
+    assert export_weights(run, tmp_path / "model").manifest["facts"]["data"] == {"note": "Packs: gone.mkv."}
+    with pytest.raises(PackError, match=r"gone\.mkv"):
+        export_weights(run, tmp_path / "model", force=True, calibrate=2)
 
 
 def test_packs_that_are_gone_leave_their_names(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class AdaptView(TrainView):
         part = progress.part
         if progress.stage == "judging":
             return f"judging  {part.frames}/{part.total} files"
+        if progress.stage == "counting":
+            return f"counting symbols  {part.frames}%"
         text = super().text(part)
         return text if progress.stage == "training" else f"{progress.stage}  {text.removeprefix('preparing  ')}"
 

@@ -35,8 +35,9 @@ def export(
         typer.Option("--packs", metavar="PATH", help="What it was trained on, where RUN doesn't tell."),
     ] = None,
     calibrate: Annotated[
-        int, typer.Option("--calibrate", min=0, help="Clips of the packs to code, so that symbol tables fit.")
-    ] = 0,
+        int | None,
+        typer.Option("--calibrate", min=0, help="Clips to code, so that symbol tables fit; as the run's recipe says."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model that is there.")] = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,

@@ -56,7 +56,7 @@ _FEWEST_CLIPS = 24
 
 @dataclass(frozen=True)
 class AdaptProgress:
-    """``stage`` is reading, packing, training or judging; ``part`` says how far that is."""
+    """``stage`` is reading, packing, training, counting or judging; ``part`` says how far that is."""
 
     stage: str
     part: Progress | TrainProgress
@@ -263,7 +263,15 @@ class _Job:
                 "note": f"What {self.original.name} itself was trained on is in its own card.",
             },
         }
-        return export_weights(self.out / "run", self.out / "candidate", name=name, force=True, facts=facts)
+        tell = self._counted("counting")
+        return export_weights(
+            self.out / "run",
+            self.out / "candidate",
+            name=name,
+            force=True,
+            facts=facts,
+            progress=lambda share: tell(round(100 * share), 100),
+        )
 
     def _install(self, candidate: Model, judged: Judged) -> Path:
         """Give the better model its card, with what was measured, and its place."""

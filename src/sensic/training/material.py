@@ -70,8 +70,10 @@ def gather(recipe: Recipe, team: Team, progress: ProgressCallback | None) -> Mat
     return Material(prepared, clips, HeldOut(held_prepared, held[: recipe.validation.clips]))
 
 
-def networks(recipe: Recipe, start: str | Path | None, material: Material) -> VideoVAE:
-    """New networks, or those of a model to start from.
+def networks(
+    recipe: Recipe, start: str | Path | None, material: Material, progress: ProgressCallback | None = None
+) -> VideoVAE:
+    """New networks, or those of a model to start from; ``progress`` counts the pictures that the KLT is made of.
 
     ``start`` is a model's name or directory, a run's folder or a file of weights. Raises RecipeError where the recipe
     wants other sizes than it has, ModelError where it can't be read.
@@ -81,7 +83,7 @@ def networks(recipe: Recipe, start: str | Path | None, material: Material) -> Vi
     torch.manual_seed(recipe.seed)
     vae = VideoVAE(NetworkSize(**asdict(recipe.network)) if recipe.network else NetworkSize())
     if recipe.initialise == "klt":
-        initialise(vae, *klt_basis(material.prepared, seed=recipe.seed))
+        initialise(vae, *klt_basis(material.prepared, seed=recipe.seed, progress=progress))
     return vae
 
 

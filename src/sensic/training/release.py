@@ -18,7 +18,7 @@ from sensic.model.files import read_manifest
 from sensic.training.calibration import count_symbols
 from sensic.training.checkpoint import Checkpoints
 from sensic.training.data.origins import origins
-from sensic.training.data.pack import open_packs
+from sensic.training.data.pack import Pack, open_packs
 from sensic.training.export import QUALITY_OFFSETS, export_model
 from sensic.training.facts import facts_of
 from sensic.training.recipe import Recipe
@@ -38,7 +38,7 @@ def export_weights(
     force: bool = False,
     facts: Mapping[str, Any] | str | Path | None = None,
     packs: Sequence[str | Path] = (),
-    calibrate: int = 0,
+    calibrate: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Model:
     """Export a run's folder (its best weights), a model directory or a safetensors file of weights as a model.
@@ -46,8 +46,9 @@ def export_weights(
     What a recipe, the checkpoints and the packs tell, or the manifest of a model, goes into the card; ``facts`` (names
     as in ``sensic.training.card``, or a TOML or JSON file of them) adds to it and corrects it; ``packs`` are what the
     weights were trained on, where no recipe says so. ``calibrate`` of their clips are coded, so that the symbol tables
-    follow what comes (``sensic.training.calibration``). ``name`` is the model's, by default that of the directory. A
-    model that is in the way is replaced with ``force`` only.
+    follow what comes (``sensic.training.calibration``): by default as many as the recipe says, none where there is no
+    recipe or its packs are gone. ``name`` is the model's, by default that of the directory. A model that is in the way
+    is replaced with ``force`` only.
 
     Raises ModelError where the weights can't be a model, UsageError, RecipeError, PackError, OutputError, BackendError.
     """
@@ -57,10 +58,9 @@ def export_weights(
     weights = find_weights(Path(source))
     vae = load_vae(weights)
     told, offsets = _told(weights.parent)
-    if calibrate and not packs:
-        raise UsageError("calibrating needs clips to code: name packs")
     if packs:
         told = merged(told, {"data": data_facts(packs)})
+    count, clips = _to_count(weights.parent, packs, calibrate)
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     export_model(
         vae,
@@ -68,18 +68,32 @@ def export_weights(
         name=name or _name(directory),
         facts=merged(told, more),
         quality_offsets=offsets,
-        calibrate=(lambda model: _count(model, packs, calibrate, progress)) if calibrate else None,
+        calibrate=(lambda model: _count(model, clips, count, progress)) if count else None,
     )
     return Model.load(directory)
 
 
+def _to_count(run: Path, packs: Sequence[str | Path], calibrate: int | None) -> tuple[int, list[Pack]]:
+    """How many clips to code, and the packs that they are in."""
+    recipe = Recipe.read(run / "recipe.toml") if (run / "recipe.toml").is_file() else None
+    count = calibrate if calibrate is not None else recipe.output.calibrate if recipe else 0
+    paths = list(packs) or list(recipe.data.packs if recipe else ())
+    if calibrate and not paths:
+        raise UsageError("calibrating needs clips to code: name packs")
+    try:
+        return count, open_packs(paths) if count else []
+    except PackError:
+        if calibrate or packs:
+            raise
+        return 0, []  # the run outlived its packs
+
+
 def _count(
-    model: Model, packs: Sequence[str | Path], count: int, progress: Callable[[float], None] | None
+    model: Model, packs: Sequence[Pack], count: int, progress: Callable[[float], None] | None
 ) -> NDArray[np.int64]:
     """Symbols of ``count`` clips spread over the packs."""
-    opened = open_packs(packs)
-    every = max(1, sum(pack.clips for pack in opened) // count)
-    clips = (clip for pack in opened for clip in pack.read())
+    every = max(1, sum(pack.clips for pack in packs) // count)
+    clips = (clip for pack in packs for clip in pack.read())
     return count_symbols(model, list(islice(clips, 0, every * count, every)), progress=progress)
 
 

@@ -96,7 +96,9 @@ class Trainer:
         self.checkpoints = Checkpoints(out / CHECKPOINTS, recipe.output.keep)
         self.checkpoints.sweep()
         found = self.checkpoints.newest()
-        weights = fitting(recipe, vae_of(found.part("model."))) if found else networks(recipe, start, material)
+        weights = (
+            fitting(recipe, vae_of(found.part("model."))) if found else networks(recipe, start, material, self.progress)
+        )
         self.vae = placed(weights, recipe, team)
         self.started_from = found.facts["started_from"] if found else str(start or recipe.initialise)
         self.average = averaged(self.vae, recipe.optimiser.average).eval()
