@@ -37,6 +37,7 @@ def stream(folder: Path, source: Path) -> Path:
     assert report.file_bytes == (folder / "stream.mkv").stat().st_size > report.payload_bytes
     assert report.estimated_bits == pytest.approx(8 * report.payload_bytes, abs=64 * 3)
     assert sum(report.bits.values()) == pytest.approx(report.estimated_bits)
+    assert sum(report.frame_bits) == pytest.approx(report.estimated_bits, abs=64)  # the last checksum is of no frame
     return folder / "stream.mkv"
 
 

@@ -71,7 +71,7 @@ def test_curves_that_can_not_be_compared_make_nothing_better(tmp_path: Path, mon
     assert not found.better
     assert found.luma is None
     assert isinstance(found.rows[0].luma, str)
-    assert "PSNR must rise" in found.rows[0].luma
+    assert "quality must rise" in found.rows[0].luma
     assert found.rows[0].saved == [None] * 5
 
 

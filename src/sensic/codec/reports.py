@@ -28,7 +28,7 @@ ProgressCallback = Callable[[Progress], None]
 @dataclass(frozen=True)
 class EncodeReport:
     """``estimated_bits`` is the ideal code length under the model's probabilities, ``bits`` the same by part
-    (motion, z, y, other); ``file_bytes`` counts everything, side streams included."""
+    (motion, z, y, other) and ``frame_bits`` by frame; ``file_bytes`` counts everything, side streams included."""
 
     frames: int
     width: int
@@ -41,6 +41,7 @@ class EncodeReport:
     bits: Mapping[str, float]
     seconds: float
     notes: tuple[str, ...] = ()
+    frame_bits: tuple[float, ...] = ()
 
     @property
     def bits_per_pixel(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -86,7 +87,13 @@ def encode(
         count = _Count(progress, info)
         with StreamWriter(destination, header, side) as writer:
             encoder = Encoder(loaded, backend, info.width, info.height, settings)
-            for block in encoder.blocks(video, on_frame=lambda: count.step(round(sum(encoder.bits.values()) / 8))):
+            totals = [0.0]  # bits after each frame
+
+            def step() -> None:
+                totals.append(sum(encoder.bits.values()))
+                count.step(round(totals[-1] / 8))
+
+            for block in encoder.blocks(video, on_frame=step):
                 writer.write(block)
             if not encoder.frames:
                 raise InputError(f"{source}: no frame could be decoded")
@@ -94,6 +101,7 @@ def encode(
     return EncodeReport(
         encoder.frames, info.width, info.height, quality, loaded.id, _size(destination, writer.bytes_written),
         writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, notes,
+        tuple(b - a for a, b in pairwise(totals)),
     )  # fmt: skip
 
 

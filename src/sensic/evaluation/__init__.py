@@ -1,1 +1,87 @@
-"""What codecs are judged by: rates at equal distortion, and the cost of the networks."""
+"""Evaluation (extra ``eval``): Sensic and other codecs on the same clips, really coded, really decoded.
+
+>>> from sensic.evaluation import evaluate, write_report
+>>> results = evaluate(["a.mkv"], ["sensic", "x265:medium"], out="out")  # doctest: +SKIP
+>>> write_report(results, "out")  # doctest: +SKIP
+PosixPath('out/index.html')
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sensic.errors import UsageError
+
+if TYPE_CHECKING:
+    from sensic.evaluation.bd import delta_quality, delta_rate
+    from sensic.evaluation.bench import EvaluateProgress, evaluate
+    from sensic.evaluation.clips import Clip, load
+    from sensic.evaluation.coders import Coder, Decoded, Encoded, coder
+    from sensic.evaluation.metrics import METRICS, NAMES, measure
+    from sensic.evaluation.process import Usage, run
+    from sensic.evaluation.report import write_report
+    from sensic.evaluation.results import ClipInfo, Failure, Measurement, Results, Run
+    from sensic.evaluation.tables import Delta, Deltas, Speed, default_anchor, deltas, rate_metrics, speeds
+
+__all__ = [
+    "METRICS",
+    "NAMES",
+    "Clip",
+    "ClipInfo",
+    "Coder",
+    "Decoded",
+    "Delta",
+    "Deltas",
+    "Encoded",
+    "EvaluateProgress",
+    "Failure",
+    "Measurement",
+    "Results",
+    "Run",
+    "Speed",
+    "Usage",
+    "coder",
+    "default_anchor",
+    "delta_quality",
+    "delta_rate",
+    "deltas",
+    "evaluate",
+    "load",
+    "measure",
+    "rate_metrics",
+    "run",
+    "speeds",
+    "write_report",
+]
+
+# Loaded when first used: SciPy, Matplotlib and librosa take seconds, and need not be installed.
+_HOMES = {
+    "sensic.evaluation.bd": ("delta_quality", "delta_rate"),
+    "sensic.evaluation.bench": ("EvaluateProgress", "evaluate"),
+    "sensic.evaluation.clips": ("Clip", "load"),
+    "sensic.evaluation.coders": ("Coder", "Decoded", "Encoded", "coder"),
+    "sensic.evaluation.metrics": ("METRICS", "NAMES", "measure"),
+    "sensic.evaluation.process": ("Usage", "run"),
+    "sensic.evaluation.report": ("write_report",),
+    "sensic.evaluation.results": ("ClipInfo", "Failure", "Measurement", "Results", "Run"),
+    "sensic.evaluation.tables": ("Delta", "Deltas", "Speed", "default_anchor", "deltas", "rate_metrics", "speeds"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'sensic.evaluation' has no attribute {name!r}")
+    try:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("sensic"):
+            raise
+        raise UsageError(f"evaluation needs more libraries, {error.name} first: pip install 'sensic[eval]'") from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from sensic.model import GRAPHS, Model
+from sensic.model import GRAPHS, SENSING_GRAPHS, Model
 
 SIDE = 256
 ENCODER_ONLY = ("analysis",)
@@ -24,8 +24,12 @@ PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 
 
 def per_pixel(model: Model) -> dict[str, float]:
-    """kMAC per luma sample of every network, and of ``decoder`` (all but analysis) and ``encoder`` (all)."""
-    counts = {name: multiplications(model.graph(name)) / SIDE**2 / 1000 for name in GRAPHS}
+    """kMAC per luma sample of every network, and of ``decoder`` (all but analysis) and ``encoder`` (all networks).
+
+    A place of the sensing profile's networks stands for as many samples as one of the others: 8 × 8 in 4 pictures.
+    """
+    graphs = SENSING_GRAPHS if model.is_sensing else GRAPHS
+    counts = {name: multiplications(model.graph(name)) / SIDE**2 / 1000 for name in graphs}
     decoder = sum(count for name, count in counts.items() if name not in ENCODER_ONLY)
     return {**counts, "decoder": decoder, "encoder": sum(counts.values())}
 
@@ -56,6 +60,8 @@ def multiplications(graph: bytes) -> int:
     shapes: Shapes = {name: array.shape for name, array in zip(names, session.run(names, feed), strict=True)}
     shapes |= {name: array.shape for name, array in feed.items()}
     weights: Shapes = {value.name: tuple(value.dims) for value in model.graph.initializer}
+    constants = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].HasField("t")]
+    weights |= {node.output[0]: tuple(node.attribute[0].t.dims) for node in constants}
     return sum(_node_multiplications(node, shapes, weights) for node in nodes)
 
 

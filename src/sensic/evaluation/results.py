@@ -56,7 +56,8 @@ class Measurement:
 
     ``coder`` is its specification, as in ``x265:medium``; ``setting`` its quality or CRF. ``metrics`` are of the whole
     clip, ``per_frame`` of each frame, by the names of ``sensic.evaluation.metrics``; ``per_frame["bits"]`` are of the
-    packets, in the order of presentation. ``commands`` are what was run, ``version`` the coder's.
+    packets, in the order of presentation. ``commands`` are what was run, ``version`` the coder's. ``picture`` is the
+    name under which ``report.keep_crops`` kept decoded frames, empty where it did not.
     """
 
     clip: str
@@ -69,6 +70,7 @@ class Measurement:
     runs: list[Run] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     version: str = ""
+    picture: str = ""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Measurement:
