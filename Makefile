@@ -1,13 +1,16 @@
 # make demo     set up and run the main job on the bundled clip
 # make test     set up and run the tests
 # make lint     ruff, mypy --strict, import-linter
-# make bench    size, PSNR, speed and memory measured on CLIPS (default: the bundled clip)
+# make bench    size, quality, speed and memory measured on CLIPS (default: the bundled clip) next to AGAINST
 # make figures  the same, and into the README with them
 # make analysis where the bits of CLIPS go and where the errors are, next to x265
 
 PYTHON ?= python3
 VENV ?= .venv
 CLIPS ?= demo/bunny.mp4
+AGAINST ?= x264:medium,x265:medium
+FRAMES ?= 32
+GOP ?= 32
 OUT ?= benchmarks/out
 BIN = $(VENV)/bin
 
@@ -26,9 +29,8 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.eval
-	$(BIN)/python -m benchmarks.rd $(CLIPS) --out $(OUT)
+	$(BIN)/sensic evaluate $(CLIPS) --against $(AGAINST) --frames $(FRAMES) --gop $(GOP) --report $(OUT)
 	$(BIN)/python -m benchmarks.adaptive $(CLIPS) --out $(OUT)
-	$(BIN)/python -m benchmarks.kmac --out $(OUT)
 	$(BIN)/python -m benchmarks.memory demo/bunny.mp4 --out $(OUT)
 
 figures: bench demo

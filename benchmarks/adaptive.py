@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.ours import QUALITIES
 from benchmarks.progress import progress_bar
 from sensic.codec.encoder import Encoder
 from sensic.codec.settings import EncoderSettings
+from sensic.evaluation.compare import QUALITIES
 from sensic.model import Model
 from sensic.runtime import OnnxBackend
 from sensic.video import VideoSource

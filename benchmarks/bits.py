@@ -12,7 +12,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -29,15 +29,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import sensic
-from benchmarks import anchors, clips
-from benchmarks.clips import Clip
-from benchmarks.metrics import psnr
-from benchmarks.ours import QUALITIES
+from benchmarks.matching import at_psnr
 from benchmarks.progress import progress_bar
 from sensic.codec.encoder import Encoder
 from sensic.codec.pixels import to_tensors
 from sensic.codec.settings import EncoderSettings, effort_of
-from sensic.evaluation import bd
+from sensic.evaluation import Clip, bd, load
+from sensic.evaluation.clips import Plane, Planes, planes_of
+from sensic.evaluation.coders.ffmpeg import FFmpegCoder, Request
+from sensic.evaluation.compare import QUALITIES
+from sensic.evaluation.metrics.samples import psnr
 from sensic.model import Model
 from sensic.networks.codec import pack
 from sensic.runtime import Backend, OnnxBackend
@@ -49,7 +50,6 @@ GOP = 32
 CHANNELS = (96, 128, 192, 256)  # of a latent
 PACK_CLIPS = 60
 FIRST = 8  # frames at either end of a group that are compared for drift
-X265 = {"x265-medium": "", "x265-medium without B": ":bframes=0"}  # and what it is told
 COLOURS = {
     "intra y": "#c2255c", "intra z": "#f783ac", "inter motion": "#1971c2", "inter z": "#74c0fc", "inter y": "#e8590c",
     "I": "#862e9c", "P": "#2f9e44", "B": "#8ce99a", "rest": "#868e96",
@@ -104,10 +104,10 @@ def summary(coder: str, setting: float, frames: Sequence[CodedFrame], pixels: in
 def mean_psnr(errors: Iterable[float]) -> float:
     """Of the mean squared error; NaN of nothing."""
     values = list(errors)
-    return psnr(sum(values) / len(values)) if values else math.nan
+    return psnr(sum(values) / len(values), 8) if values else math.nan
 
 
-def luma8(plane: clips.Plane, depth: int) -> NDArray[np.float32]:
+def luma8(plane: Plane, depth: int) -> NDArray[np.float32]:
     return (plane >> (depth - 8)).astype(np.float32)
 
 
@@ -115,41 +115,71 @@ def squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.mean((a.astype(np.float64) - b) ** 2))
 
 
+class WithoutB(FFmpegCoder):
+    """x265 without frames that refer to the future."""
+
+    def __init__(self) -> None:
+        super().__init__("x265")
+        self.spec, options = f"{self.spec} without B", self._family.options
+
+        def plain(request: Request) -> list[str]:
+            words = options(request)
+            words[words.index("-x265-params") + 1] += ":bframes=0"
+            return words
+
+        self._family = replace(self._family, options=plain)
+
+
 def code_ours(
-    clip: Clip, path: Path, quality: int, preset: str, model: Model, backend: Backend, tick: Callable[[], None]
+    clip: Clip,
+    pictures: Sequence[Planes],
+    path: Path,
+    quality: int,
+    preset: str,
+    model: Model,
+    backend: Backend,
+    tick: Callable[[], None],
 ) -> Coded:
-    """The clip through the real encoder, watched frame by frame; its file is written to ``path``."""
+    """The clip, of these ``pictures``, through the real encoder, watched frame by frame; its file goes to ``path``."""
     frames: list[CodedFrame] = []
     settings = EncoderSettings(quality=quality, gop=GOP, effort=effort_of(preset))
-    encoder = Encoder(model, backend, clip.width, clip.height, settings)
+    encoder = Encoder(model, backend, clip.info.width, clip.info.height, settings)
     before = dict(encoder.bits)
 
     def watch() -> None:
         nonlocal before
         bits = {part: encoder.bits[part] - before[part] for part in ("motion", "z", "y")}
         before = dict(encoder.bits)
-        frames.append(watched(encoder, model, backend, clip, len(frames), quality, bits))
+        number = len(frames)
+        frames.append(watched(encoder, model, backend, pictures[number], clip.info.depth, number, quality, bits))
         tick()
 
     with VideoSource(clip.path) as video:
-        payload = sum(len(block.payload) for block in encoder.blocks(islice(video, len(clip.frames)), watch))
+        payload = sum(len(block.payload) for block in encoder.blocks(islice(video, len(pictures)), watch))
     report = sensic.encode(clip.path, path, quality=quality, gop=GOP, preset=preset, model=str(model.directory))
     if report.payload_bytes != payload:
         raise AssertionError(f"the watched encoder wrote {payload} bytes, the other {report.payload_bytes}")
-    return summary("sensic", quality, frames, clip.pixels, path.stat().st_size)
+    return summary("sensic", quality, frames, clip.info.pixels, path.stat().st_size)
 
 
 def watched(
-    encoder: Encoder, model: Model, backend: Backend, clip: Clip, number: int, quality: int, bits: dict[str, float]
+    encoder: Encoder,
+    model: Model,
+    backend: Backend,
+    planes: Planes,
+    depth: int,
+    number: int,
+    quality: int,
+    bits: dict[str, float],
 ) -> CodedFrame:
     """The frame that the encoder has just coded, its ``bits`` by part."""
-    y, u, v = clip.frames[number]
-    source = luma8(y, clip.depth)
+    y, u, v = planes
+    source = luma8(y, depth)
     height, width = source.shape
     position = encoder._position - 1  # the encoder may have started a group by itself
     picture, given = encoder._pixels, encoder._pixels._given
     coded_at = model.frame_quality(quality, position)
-    latent, _ = picture.analyse(to_tensors(Frame(y, u, v, clip.depth, number, Fraction(1, 25))), coded_at)
+    latent, _ = picture.analyse(to_tensors(Frame(y, u, v, depth, number, Fraction(1, 25))), coded_at)
     index = np.array([coded_at], np.int64)
     whole, _ = backend.run("synthesis", {"latent": latent, **given, "quality": index})
     errors = (
@@ -174,19 +204,20 @@ def shown(luma: NDArray[np.float32], source: NDArray[Any]) -> NDArray[np.float32
     return levels.clip(0, 255)
 
 
-def code_x265(clip: Clip, directory: Path, coder: str, target: float) -> Coded:
-    """The clip by x265 at about ``target`` dB of luma, its packets counted by type of picture."""
-    measured, path = anchors.at_psnr(clip, directory, "x265", target, extra=X265[coder])
+def code_x265(clip: Clip, pictures: Sequence[Planes], directory: Path, coder: FFmpegCoder, target: float) -> Coded:
+    """The clip, of these ``pictures``, by x265 at about ``target`` dB of luma; packets counted by type of picture."""
+    measured = at_psnr(clip, directory, coder, target)
+    path = measured.encoded.path
     with av.open(str(path)) as reader:
         sizes = {packet.pts: packet.size for packet in reader.demux(video=0) if packet.size}
     frames = []
     with av.open(str(path)) as reader:
-        for source, picture in zip(clip.frames, reader.decode(video=0), strict=True):
+        for source, picture in zip(pictures, reader.decode(video=0), strict=True):
             kind = PictureType(picture.pict_type).name
-            decoded = luma8(clips.planes_of(picture)[0], clip.depth)
-            error = squared_error(decoded, luma8(source[0], clip.depth))
+            decoded = luma8(planes_of(picture)[0], clip.info.depth)
+            error = squared_error(decoded, luma8(source[0], clip.info.depth))
             frames.append(CodedFrame(kind, {kind: 8.0 * sizes[picture.pts]}, error))
-    return summary(coder, measured.setting, frames, clip.pixels, path.stat().st_size)
+    return summary(coder.spec, measured.setting, frames, clip.info.pixels, path.stat().st_size)
 
 
 Rows = dict[str, list[tuple[Coded, ...]]]  # clip: ours and x265's of each kind, quality by quality
@@ -242,19 +273,19 @@ def basis_of(packs: Sequence[Path]) -> Tensor:
     return klt_basis(footage)[0]
 
 
-def ceilings(clip: Clip, basis: Tensor) -> dict[int, float]:
-    """Luma PSNR of a clip that keeps so many of the 384 coefficients of each 16 × 16 block and rounds nothing."""
-    height, width = (side // 16 * 16 for side in clip.frames[0][0].shape)
-    peak, errors = np.float32((1 << clip.depth) - 1), dict.fromkeys(CHANNELS, 0.0)
-    for y, u, v in clip.frames:
+def ceilings(pictures: Sequence[Planes], depth: int, basis: Tensor) -> dict[int, float]:
+    """Luma PSNR of pictures that keep so many of the 384 coefficients of each 16 × 16 block and rounds nothing."""
+    height, width = (side // 16 * 16 for side in pictures[0][0].shape)
+    peak, errors = np.float32((1 << depth) - 1), dict.fromkeys(CHANNELS, 0.0)
+    for y, u, v in pictures:
         luma = torch.from_numpy(y[:height, :width].astype(np.float32) / peak - np.float32(0.5))
         chroma_samples = np.stack([u, v])[:, : height // 2, : width // 2].astype(np.float32)
         chroma = torch.from_numpy(chroma_samples / peak - np.float32(0.5))
         blocks = to_blocks(pack(luma[None, None], chroma[None])).permute(0, 2, 3, 1)
         for kept in CHANNELS:
             error = blocks - blocks @ basis[:kept].T @ basis[:kept]
-            errors[kept] += float(error[..., : 4 * 64].square().mean()) / len(clip.frames)  # luma is first
-    return {kept: psnr(error * 255**2) for kept, error in errors.items()}
+            errors[kept] += float(error[..., : 4 * 64].square().mean()) / len(pictures)  # luma is first
+    return {kept: psnr(error * 255**2, 8) for kept, error in errors.items()}
 
 
 def markdown(rows: Rows, limits: dict[str, dict[int, float]]) -> str:
@@ -361,23 +392,23 @@ def main(
     rows: Rows = {}
     limits: dict[str, dict[int, float]] = {}
     basis = basis_of(packs) if packs else None
+    anchors = (FFmpegCoder("x265"), WithoutB())
     with tempfile.TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("bits", total=len(sources) * len(qualities) * (frames + 1))
         for number, source in enumerate(sources):
-            clip, pairs = clips.load(source, Path(scratch), frames), []
+            clip, pairs = load(source, Path(scratch), frames), []
+            pictures = list(clip.frames())
             for index, q in enumerate(qualities):
-                bar.update(task, description=f"{clip.name} {q}")
-                ours = code_ours(
-                    clip, Path(scratch) / "ours.mkv", q, preset, chosen, backend, lambda: bar.advance(task)
-                )
-                pairs.append((ours, *(code_x265(clip, Path(scratch), coder, ours.psnr["all"]) for coder in X265)))
+                bar.update(task, description=f"{clip.info.name} {q}")
+                path = Path(scratch) / "ours.mkv"
+                ours = code_ours(clip, pictures, path, q, preset, chosen, backend, lambda: bar.advance(task))
+                others = (code_x265(clip, pictures, Path(scratch), one, ours.psnr["all"]) for one in anchors)
+                pairs.append((ours, *others))
                 bar.update(task, completed=(number * len(qualities) + index + 1) * (frames + 1))
-            rows[clip.name] = pairs
+            rows[clip.info.name] = pairs
             if basis is not None:
-                limits[clip.name] = ceilings(clip, basis)
-            write(
-                out, frames, preset, chosen, rows, limits
-            )  # after every clip: a run that is stopped keeps what it has
+                limits[clip.info.name] = ceilings(pictures, clip.info.depth, basis)
+            write(out, frames, preset, chosen, rows, limits)  # after every clip: who is stopped keeps what there is
     typer.echo((out / "bits.md").read_text())
 
 

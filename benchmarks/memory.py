@@ -1,69 +1,59 @@
 """Peak memory of encoding and decoding 100 and 1,000 frames of 720p: ``python -m benchmarks.memory CLIP``.
 
-The clip is scaled and repeated to the length. Every job runs in a process of its own, which reports the most memory
-it ever held (resident set). What grows with the length of a video would show as a difference between the rows.
-Writes ``memory.json``.
+The clip is scaled and repeated to the length. Every job runs as a program of its own, whose peak resident set counts.
+What grows with the length of a video would show as a difference between the rows. Writes ``memory.json``.
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
 import tempfile
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
+import av
 import typer
+
+import sensic
+from benchmarks.progress import progress_bar
+from sensic.evaluation import run
 
 LENGTHS = (100, 1000)
 WIDTH, HEIGHT = 1280, 720
 
 
-def peak_bytes() -> int:
-    """The most memory that this process ever held, in bytes.
-
-    Linux's own figure, as ``getrusage`` also counts what the parent held when it started the process.
-    """
-    try:
-        status = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-
-
-def work(job: str, source: str, destination: str) -> dict[str, Any]:
-    """``encode`` a video to a stream or ``decode`` a stream to a lossless video; then say how it went."""
-    import sensic
-
-    if job == "encode":
-        report = sensic.encode(source, destination, threads=2)
-        return {"frames": report.frames, "seconds": report.seconds, "peak_bytes": peak_bytes()}
-    result = sensic.decode(source, destination, threads=2)
-    return {"frames": result.frames, "seconds": result.seconds, "peak_bytes": peak_bytes()}
+def scaled_loop(source: Path, destination: Path, width: int, height: int, count: int) -> None:
+    """``count`` frames of ``source`` scaled and repeated from the start, as an ordinary small H.264 file."""
+    with av.open(str(destination), "w") as writer:
+        output = writer.add_stream("libx264", rate=25, options={"crf": "18", "preset": "veryfast"})
+        output.width, output.height, output.pix_fmt = width, height, "yuv420p"
+        done = 0
+        while done < count:
+            with av.open(str(source)) as reader:
+                for frame in islice(reader.decode(video=0), count - done):
+                    picture = frame.reformat(width, height, "yuv420p")
+                    picture.pts, picture.time_base = done, Fraction(1, 25)
+                    picture.pict_type = av.video.frame.PictureType.NONE
+                    writer.mux(output.encode(picture))
+                    done += 1
+        writer.mux(output.encode(None))
 
 
-def run(job: str, source: Path, destination: Path) -> dict[str, Any]:
-    """``work`` in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", "--job", job, str(source), str(destination)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout))
+def measure(job: str, source: Path, destination: Path, stream: Path) -> dict[str, Any]:
+    """``encode`` or ``decode`` as a program; ``stream`` is the one that it writes or reads."""
+    words = [job, str(source), str(destination), "--threads", "2", "--quiet"]
+    usage = run([sys.executable, "-P", "-m", "sensic.cli", *words])
+    frames = sensic.probe(stream).frames
+    return {"job": job, "frames": frames, "seconds": usage.seconds, "peak_bytes": usage.memory}
 
 
 def main(
     clip: Annotated[Path, typer.Argument(help="Video to scale and repeat.", exists=True)],
-    destination: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     out: Annotated[Path, typer.Option(help="Folder for memory.json.")] = Path("benchmarks/out"),
-    job: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    if job is not None:
-        typer.echo(json.dumps(work(job, str(clip), str(destination))))
-        return
-    from benchmarks.clips import scaled_loop
-    from benchmarks.progress import progress_bar
-
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch, progress_bar() as bar:
@@ -71,9 +61,9 @@ def main(
         source, coded, decoded = (Path(scratch) / name for name in ("source.mp4", "coded.mkv", "decoded.mkv"))
         for frames in LENGTHS:
             scaled_loop(clip, source, WIDTH, HEIGHT, frames)
-            for name, start, end in (("encode", source, coded), ("decode", coded, decoded)):
-                bar.update(task, description=f"{name} {frames} frames")
-                rows.append({"job": name, "asked": frames, **run(name, start, end)})
+            for job, start, end in (("encode", source, coded), ("decode", coded, decoded)):
+                bar.update(task, description=f"{job} {frames} frames")
+                rows.append(measure(job, start, end, coded))
                 bar.advance(task)
     (out / "memory.json").write_text(json.dumps({"width": WIDTH, "height": HEIGHT, "rows": rows}, indent=1) + "\n")
     typer.echo("| job | frames of 720p | peak memory | frames/s |\n|---|---:|---:|---:|")

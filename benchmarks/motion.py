@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import log2, log10
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +23,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.clips import decode_planes, picture_of, read
 from benchmarks.progress import progress_bar
 from sensic.entropy.coder import SymbolDecoder, SymbolEncoder
+from sensic.evaluation.clips import Plane, decode_planes, picture_of
 from sensic.motion import BLOCK, Candidates, Field, MotionCoder, MotionSearch, warp
 from sensic.motion.search import trade_off
 
@@ -43,6 +43,10 @@ class Row:
     raw_psnr: float
     bpp: float
     psnr: float
+
+
+def luma8(plane: Plane) -> Luma:
+    return np.asarray(plane if plane.dtype == np.uint8 else plane >> 2, np.uint8)
 
 
 def padded(luma: Luma) -> Luma:
@@ -138,8 +142,7 @@ def main(
         task = bar.add_task("motion", total=len(sources) * len(QUALITIES))
         for source in sources:
             bar.update(task, description=source.stem)
-            clip = read(source, frames)
-            lumas = [np.asarray(planes[0] >> (clip.depth - 8), np.uint8) for planes in clip.frames]
+            lumas = [luma8(planes[0]) for planes in islice(decode_planes(source), frames)]
             lumas = [luma[: luma.shape[0] & -2, : luma.shape[1] & -2] for luma in lumas]  # x264 wants even sizes
             pictures = [padded(luma) for luma in lumas]
             search = MotionSearch(pictures[0].shape[1], pictures[0].shape[0], effort)
@@ -148,12 +151,12 @@ def main(
             total = {"flow": (time.perf_counter() - started) * len(QUALITIES)}
             for quality in QUALITIES:
                 decoded = references(lumas, quality, out)
-                row, seconds = measure(clip.name, lumas, decoded, flows, quality, effort)
+                row, seconds = measure(source.stem, lumas, decoded, flows, quality, effort)
                 rows.append(row)
                 total |= {step: total.get(step, 0.0) + value for step, value in seconds.items()}
                 (out / f"reference-{quality}.mkv").unlink()
                 bar.advance(task)
-            speeds[clip.name] = {step: 1000 * s / len(flows) / len(QUALITIES) for step, s in total.items()}
+            speeds[source.stem] = {step: 1000 * s / len(flows) / len(QUALITIES) for step, s in total.items()}
     record = {"frames": frames, "effort": effort, "rows": [asdict(row) for row in rows], "milliseconds": speeds}
     (out / "motion.json").write_text(json.dumps(record, indent=1) + "\n")
     report(rows, speeds)

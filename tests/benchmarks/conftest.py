@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import clips
+from sensic.evaluation import Clip, load
 
 WIDTH, HEIGHT = 64, 48
 
@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def clip(source: Path, tmp_path: Path) -> clips.Clip:
+def clip(source: Path, tmp_path: Path) -> Clip:
     """Its first ten frames."""
     (tmp_path / "work").mkdir()
-    return clips.load(source, tmp_path / "work", 10)
+    return load(source, tmp_path / "work", 10)

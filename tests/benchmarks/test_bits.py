@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.bits import Coded, CodedFrame, Rows, ceilings, code_ours, delta_rates, draw, markdown, summary, write
-from benchmarks.clips import Clip
+from benchmarks.bits import (
+    Coded,
+    CodedFrame,
+    Rows,
+    WithoutB,
+    ceilings,
+    code_ours,
+    code_x265,
+    delta_rates,
+    draw,
+    markdown,
+    summary,
+    write,
+)
+from sensic.evaluation import Clip
+from sensic.evaluation.coders.ffmpeg import FFmpegCoder
 from sensic.runtime import OnnxBackend
 from tests.small_model import small_model
 
@@ -69,21 +81,31 @@ def test_tables_and_picture(tmp_path: Path) -> None:
 
 def test_the_watched_encoder_is_the_real_one(clip: Clip, tmp_path: Path) -> None:
     """``code_ours`` itself refuses where the payload differs from that of ``sensic.encode``."""
-    model, ticks = small_model(), []
-    result = code_ours(clip, tmp_path / "ours.mkv", 32, "fast", model, OnnxBackend(model), lambda: ticks.append(1))
-    assert len(ticks) == len(clip.frames)
-    assert sum(result.bpp.values()) == pytest.approx(8 * (tmp_path / "ours.mkv").stat().st_size / clip.pixels)
+    model, ticks, pictures, path = small_model(), list[int](), list(clip.frames()), tmp_path / "ours.mkv"
+    result = code_ours(clip, pictures, path, 32, "fast", model, OnnxBackend(model), lambda: ticks.append(1))
+    assert len(ticks) == clip.info.frames
+    assert sum(result.bpp.values()) == pytest.approx(8 * path.stat().st_size / clip.info.pixels)
     assert {"intra", "all", "unrounded intra"} <= set(result.psnr)
-    write(tmp_path, len(clip.frames), "fast", model, {"clip": [(result, coded("x265-medium", 0, 1.0))]}, {})
+    write(tmp_path, clip.info.frames, "fast", model, {"clip": [(result, coded("x265-medium", 0, 1.0))]}, {})
     assert json.loads((tmp_path / "bits.json").read_text())["model"]["id"] == model.id
+
+
+def test_packets_of_x265_are_counted_by_type(clip: Clip, tmp_path: Path) -> None:
+    pictures = list(clip.frames())
+    plain, without = FFmpegCoder("x265"), WithoutB()
+    found = {one.spec: code_x265(clip, pictures, tmp_path, one, 38.0) for one in (plain, without)}
+    for result in found.values():
+        assert {"I", "P", "rest"} <= set(result.bpp)
+        assert result.psnr["all"] == pytest.approx(38.0, abs=1.5)
+    assert "B" in found["x265:medium"].bpp
+    assert "B" not in found["x265:medium without B"].bpp
 
 
 def test_more_coefficients_keep_more_of_a_picture() -> None:
     rng = np.random.default_rng(0)
-    frames = [tuple(rng.integers(0, 256, shape, np.uint8) for shape in ((48, 64), (24, 32), (24, 32)))] * 3
-    clip = Clip("noise", Path(), 64, 48, 8, Fraction(25), frames)
-    values = list(ceilings(clip, torch.eye(384)).values())
+    y, u, v = (rng.integers(0, 256, shape, np.uint8) for shape in ((48, 64), (24, 32), (24, 32)))
+    values = list(ceilings([(y, u, v)] * 3, 8, torch.eye(384)).values())
     assert len(values) == 4
     assert values == sorted(values)
-    assert values[-1] == math.inf  # the first 256 are luma
+    assert values[-1] == 100  # all of luma, the first 256
     assert values[0] < 25

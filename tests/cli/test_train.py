@@ -14,8 +14,9 @@ import pytest
 
 import sensic
 from sensic.cli import main
-from sensic.training import TrainProgress, TrainReport, ValidationResult
+from sensic.training import SensingRecipe, SensingReport, SensingResult, TrainProgress, TrainReport, ValidationResult
 from sensic.training.reports import Point
+from sensic.training.sensing.reports import SensingPoint
 
 VALIDATIONS = (
     ValidationResult(0, 0.0, 0.5, (Point(30, 0.1, 33.0),)),
@@ -87,6 +88,21 @@ def test_what_people_are_told(stand: Callable[[Any], Calls], recipe: Path, capsy
     ]
 
 
+def test_of_the_sensing_profile_the_gain_is_told(
+    stand: Callable[[Any], Calls], recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = (SensingPoint(9, 33.0, 33.5), SensingPoint(10, 30.0, 31.0))
+    best = SensingResult(40, 90.0, points, 0.25)
+    calls = stand(SensingReport(Path("out"), 40, 95.0, 7.25, (best,), 40, Path("out/best.safetensors"), None))
+    recipe.write_text('profile = "sensing"\n[data]\npacks = ["packs"]\n')
+    assert main(["train", str(recipe), "-t", "1"]) == 0
+    assert isinstance(calls[0][0][0], SensingRecipe)
+    assert calls[0][0][0].threads == 1
+    out, err = capsys.readouterr()
+    assert out == "out/best.safetensors\n"
+    assert err.splitlines()[-1] == "best at step 40: +0.75 dB against linear decoding"
+
+
 def test_json_lines(stand: Callable[[Any], Calls], recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stand(REPORT)
     assert main(["train", str(recipe), "--json"]) == 0
@@ -154,7 +170,7 @@ def test_a_bad_recipe_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest
     assert main(["train", str(path)]) == 2
     assert capsys.readouterr().err.endswith(
         "bad.toml: sede: there is no such key; do you mean seed? there are "
-        "stage, initialise, seed, device, threads, precision, network, data, "
+        "profile, stage, initialise, seed, device, threads, precision, network, data, "
         "sequence, loss, optimiser, schedule, length, validation, output\n"
     )
     assert main(["train", str(tmp_path / "none.toml")]) == 2
@@ -170,8 +186,9 @@ def test_without_the_extra_one_line_says_what_to_install(
             raise ModuleNotFoundError("No module named 'tomli_w'", name="tomli_w")
         return real(name, *args, **kwargs)
 
-    monkeypatch.delitem(sys.modules, "sensic.training.recipe", raising=False)
-    monkeypatch.delitem(sensic.training.__dict__, "Recipe", raising=False)
+    for module in ("profiles", "reading", "recipe"):
+        monkeypatch.delitem(sys.modules, f"sensic.training.{module}", raising=False)
+    monkeypatch.delitem(sensic.training.__dict__, "read_recipe", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
     assert main(["train", str(recipe)]) == 2
     assert capsys.readouterr().err == (

@@ -234,4 +234,6 @@ def test_the_anchor(measured: Callable[..., Results]) -> None:
     a, b = ZlibCoder("a", (8,)), ZlibCoder("x265:medium", (8,))
     assert measured(a, b).conditions["anchor"] == "x265:medium"
     assert measured(a).conditions["anchor"] == "a"
+    assert measured(ZlibCoder("sensic:mine", (8,)), a).conditions["anchor"] == "a"
+    assert measured(ZlibCoder("sensic:mine", (8,))).conditions["anchor"] == "sensic:mine"
     assert measured(a, b, anchor="a").conditions["anchor"] == "a"

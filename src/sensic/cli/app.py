@@ -19,9 +19,11 @@ from sensic.cli.adapt import adapt
 from sensic.cli.data import app as data
 from sensic.cli.decode import decode
 from sensic.cli.encode import encode
+from sensic.cli.evaluate import evaluate
 from sensic.cli.export import export
 from sensic.cli.info import info
 from sensic.cli.play import play
+from sensic.cli.recover import recover
 from sensic.cli.train import train
 from sensic.cli.verify import verify
 from sensic.errors import SensicError
@@ -35,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (encode, decode, info, verify, play, export, train, adapt):
+for command in (encode, decode, info, verify, play, export, train, adapt, recover, evaluate):
     app.command(no_args_is_help=True)(command)
 app.add_typer(data, name="data")
 

@@ -35,14 +35,14 @@ def train(
     quiet: arguments.Quiet = False,
 ) -> None:
     """Train a model. The same command goes on where a run was stopped; torchrun makes it one of several processes."""
-    from sensic.training import Recipe
+    from sensic.training import read_recipe
     from sensic.training import train as run
 
     if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, the first one speaks
         quiet, as_json = True, False
-    chosen = Recipe.read(recipe)
+    chosen = read_recipe(recipe)
     if threads is not None:
-        chosen = Recipe.of({**chosen.to_dict(), "threads": threads})
+        chosen = chosen.of({**chosen.to_dict(), "threads": threads})
     if packs:
         data = dataclasses.replace(chosen.data, packs=tuple(str(path.resolve()) for path in packs))
         chosen = dataclasses.replace(chosen, data=data)
@@ -87,9 +87,12 @@ class TrainView(View):
 def _tell(report: Any) -> None:
     speed = f" ({report.crops_per_second:.1f} crops of 256x256 a second)" if report.crops_per_second else ""
     console.status(f"{report.steps:,} steps in {console.clock(report.seconds)}{speed}")
-    if report.stopped_early:
+    if getattr(report, "stopped_early", False):
         console.status("stopped early: the last validations were no better")
-    if report.best is not None:
+    gain = getattr(report.best, "gain", None)
+    if gain is not None:  # of the sensing profile's decoder
+        console.status(f"best at step {report.best_step:,}: {gain:+.2f} dB against linear decoding")
+    elif report.best is not None:
         saved = report.best.delta_rate
         change = "" if saved is None else f", {saved:+.1f}% bits for the same PSNR against the start"
         console.status(f"best at step {report.best_step:,}: loss {report.best.loss:.4f}{change}")

@@ -19,10 +19,10 @@ from sensic.evaluation.metrics import NAMES, measure
 from sensic.evaluation.report import keep_crops
 from sensic.evaluation.results import ClipInfo, Failure, Measurement, Results
 from sensic.evaluation.sound import changed_sound
+from sensic.evaluation.tables import ANCHOR, is_ours
 from sensic.evaluation.turns import Job, Metrics, Turns
 
 MAX_GOP = 600  # what Sensic allows
-ANCHOR = "x265:medium"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def evaluate(
     of your own that do what ``Coder`` says. All code the first ``frames`` of each clip (None: all) with one intra frame
     per ``gop`` frames (None: one in all) on ``threads`` threads, ``repeats`` times, taking turns. ``settings`` replaces
     a coder's own list of qualities. With ``audio`` the sound is in the files and counted, and what a coder did to it is
-    measured, unless it was copied. ``anchor`` is what the others are compared with: x265 medium, or the first coder.
+    measured, unless it was copied. ``anchor`` is what the others are compared with: x265 medium, or else the first
+    coder that isn't Sensic.
 
     A clip that can't be read and a coder that is missing or fails become a ``Failure``, and the rest goes on. What was
     measured before under the same conditions comes from ``out/cache``, so a run that was stopped goes on. Raises
@@ -135,8 +136,13 @@ class Field:
                 raise UsageError(f"{name!r} is none of the coders {', '.join(dict.fromkeys(names.values()))}")
         own = {names[name]: tuple(values) for name, values in settings.items()}
         chosen = {spec: own.get(spec, tuple(one.settings)) for spec, one in made.items()}
-        first = ANCHOR if ANCHOR in names.values() else next(iter(names.values()))
-        return cls(list(made.values()), chosen, names[anchor] if anchor else first, missing)
+        return cls(list(made.values()), chosen, names[anchor] if anchor else _anchor(list(names.values())), missing)
+
+
+def _anchor(names: Sequence[str]) -> str:
+    """x265, or who comes first and is not Sensic."""
+    others = [name for name in names if not is_ours(name)]
+    return ANCHOR if ANCHOR in names else [*others, *names][0]
 
 
 class Bench:
@@ -230,7 +236,7 @@ class Bench:
             "metrics": sorted(self._plan.metrics),
             "machine": {**self._machine, "load_average": None},
         }
-        if one.spec.partition(":")[0] == "sensic":
+        if is_ours(one.spec):
             key["coding"] = coding_version()
         return Job(one, settings[index], self._cache.name(key))
 

@@ -4,7 +4,8 @@
 ``manifest.json``         format, name, sizes, quality offsets, facts, and the files below
 ``tables.safetensors``    every integer of the entropy path
 ``golden.safetensors``    inputs and outputs of the integer networks that a backend must reproduce
-``<graph>.onnx``          the seven networks: hyper, first, second, memory, context, analysis, synthesis
+``<graph>.onnx``          the seven networks: hyper, first, second, memory, context, analysis, synthesis;
+                          of a decoder of the sensing profile: listen, write, paint
 ``weights.safetensors``   the trained weights, for going on with training; not needed to run
 ``README.md``             the model card (not part of the id)
 ========================  ==================================================================
@@ -31,6 +32,7 @@ from sensic.errors import ModelError
 
 FORMAT = 1
 GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesis")
+SENSING_GRAPHS = ("listen", "write", "paint")
 MANIFEST_MAX = 1 << 20
 FILE_MAX = 256 << 20
 

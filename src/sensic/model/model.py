@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sensic.entropy.tables import ScaleTables
 from sensic.errors import ModelError
-from sensic.model.files import GRAPHS, read_file, read_manifest, read_tensors
+from sensic.model.files import GRAPHS, SENSING_GRAPHS, read_file, read_manifest, read_tensors
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT = "default"
@@ -63,6 +63,11 @@ class Model:
     def name(self) -> str:
         return str(self.manifest["name"])
 
+    @property
+    def is_sensing(self) -> bool:
+        """Whether it decodes the sensing profile, and nothing else."""
+        return all(f"{graph}.onnx" in self.manifest["files"] for graph in SENSING_GRAPHS)
+
     @cached_property
     def integers(self) -> dict[str, NDArray[Any]]:
         """Weights, biases and tables of the entropy path, as stored."""
@@ -103,9 +108,9 @@ class Model:
         return min(max(quality + int(offset), 0), QUALITIES - 1)
 
     def graph(self, name: str) -> bytes:
-        """An ONNX file, its hash checked. ``name`` is one of ``sensic.model.GRAPHS``."""
-        if name not in GRAPHS:
-            raise ModelError(f"no graph {name!r}; there are {', '.join(GRAPHS)}")
+        """An ONNX file, its hash checked. ``name`` is one of ``sensic.model.GRAPHS`` or ``SENSING_GRAPHS``."""
+        if name not in (*GRAPHS, *SENSING_GRAPHS):
+            raise ModelError(f"no graph {name!r}; there are {', '.join((*GRAPHS, *SENSING_GRAPHS))}")
         return read_file(self.directory, self.manifest, f"{name}.onnx")
 
     def weights(self) -> dict[str, NDArray[Any]]:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from sensic.training.data.manifest import BuildReport
     from sensic.training.data.settings import BuildSettings
     from sensic.training.export import export_model
+    from sensic.training.profiles import read_recipe, train
     from sensic.training.recipe import Recipe
     from sensic.training.release import export_weights
     from sensic.training.reports import TrainProgress, TrainReport, ValidationResult
-    from sensic.training.trainer import train
+    from sensic.training.sensing.recipe import SensingRecipe
+    from sensic.training.sensing.reports import SensingReport, SensingResult
 
 __all__ = [
     "AdaptProgress",
@@ -30,6 +32,9 @@ __all__ = [
     "BuildReport",
     "BuildSettings",
     "Recipe",
+    "SensingRecipe",
+    "SensingReport",
+    "SensingResult",
     "TrainProgress",
     "TrainReport",
     "ValidationResult",
@@ -37,6 +42,7 @@ __all__ = [
     "build_packs",
     "export_model",
     "export_weights",
+    "read_recipe",
     "train",
 ]
 
@@ -47,10 +53,12 @@ _HOMES = {
     "sensic.training.data.manifest": ("BuildReport",),
     "sensic.training.data.settings": ("BuildSettings",),
     "sensic.training.export": ("export_model",),
+    "sensic.training.profiles": ("read_recipe", "train"),
     "sensic.training.recipe": ("Recipe",),
     "sensic.training.release": ("export_weights",),
     "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),
-    "sensic.training.trainer": ("train",),
+    "sensic.training.sensing.recipe": ("SensingRecipe",),
+    "sensic.training.sensing.reports": ("SensingReport", "SensingResult"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -52,6 +52,17 @@ def _overview(model: Model, facts: Facts) -> list[list[str]]:
     size = model.manifest["networks"]
     parameters = sum(prod(weight.shape) for weight in model.weights().values())
     cost = macs.per_pixel(model)
+    if model.is_sensing:
+        return [
+            ["Id", f"`{model.id}`, the SHA-256 of `manifest.json`"],
+            ["Licence", str(facts.get("licence", "not stated"))],
+            [
+                "Networks",
+                ", ".join(f"{key} {value}" for key, value in size.items()) + f"; {parameters / 1e6:.2f} M parameters",
+            ],
+            ["Cost", f"{cost['decoder']:.2f} kMAC per pixel to decode; nothing to encode"],
+            ["Made for", str(facts.get("use", "natural video measured by the sensing profile"))],
+        ]
     integer = sum(cost[graph] for graph in INTEGER)
     return [
         ["Id", f"`{model.id}`, the SHA-256 of `manifest.json`; streams carry it"],

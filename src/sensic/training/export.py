@@ -159,7 +159,7 @@ def export_model(
         model = Model.load(part)
         check_golden(OnnxBackend(model, 1), model)
         (part / "README.md").write_text(card(model), encoding="utf-8")
-        _replace(part, directory)
+        replace_directory(part, directory)
     except OSError as error:
         raise OutputError(f"can't write the model {directory}: {error.strerror or error}") from error
     finally:
@@ -197,7 +197,7 @@ def _write(
     )
 
 
-def _replace(part: Path, directory: Path) -> None:
+def replace_directory(part: Path, directory: Path) -> None:
     """Rename a directory into place; the model that was there goes away only after that."""
     old = directory.with_name(f"{part.name}.old")
     if directory.exists():

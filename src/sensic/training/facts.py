@@ -27,7 +27,7 @@ def model_facts(
     best: ValidationResult | None,
 ) -> dict[str, Any]:
     """``best`` is the validation of the weights that are exported, if there was one."""
-    data = _data(material) | origins([one.path for one in material.prepared])
+    data = material_facts(material)
     return facts_of(recipe, data, clock, started_from, best)
 
 
@@ -54,7 +54,7 @@ def facts_of(
     return facts
 
 
-def _data(material: Material) -> dict[str, Any]:
+def material_facts(material: Material) -> dict[str, Any]:
     sizes = [one.y.shape[1:] for one in material.prepared]
     frames, height, width = sizes[0]
     data: dict[str, Any] = {
@@ -62,6 +62,7 @@ def _data(material: Material) -> dict[str, Any]:
         "packs": {one.path.name: one.sha256 for one in material.prepared},
         "note": f"{len(material.held_out.clips)} more clips were held out for validation.",
     }
+    data |= origins([one.path for one in material.prepared])
     return data | ({"frames": frames, "width": width, "height": height} if len(set(sizes)) == 1 else {})
 
 

@@ -15,7 +15,7 @@ from sensic.networks.codec import NetworkSize, VideoVAE
 from sensic.training.distributed import Team
 from sensic.training.klt import initialise, klt_basis
 from sensic.training.prepare import Prepared, prepare
-from sensic.training.recipe import Recipe
+from sensic.training.recipe import Data, Recipe
 from sensic.training.validation import Clips, HeldOut, everything, split
 from sensic.training.weights import load_vae, vae_of
 
@@ -45,12 +45,12 @@ class Material:
         return digest.hexdigest()
 
 
-def gather(recipe: Recipe, team: Team, progress: ProgressCallback | None) -> Material:
+def gather(data: Data, crop: int, validated: int, team: Team, progress: ProgressCallback | None) -> Material:
     """Prepare the packs of a recipe; the first process does the work, the others then find it done.
 
-    Raises RecipeError where no packs are named or the crop is larger than their pictures, PackError, OutputError.
+    ``validated`` is how many clips are held out at most. Raises RecipeError where no packs are named or the crop is
+    larger than their pictures, PackError, OutputError.
     """
-    data = recipe.data
     if not data.packs:
         raise RecipeError("data.packs is empty: name the packs to train on (sensic data build makes them)")
     first = Path(data.packs[0])
@@ -63,11 +63,11 @@ def gather(recipe: Recipe, team: Team, progress: ProgressCallback | None) -> Mat
         team.wait()
     for one in prepared:
         height, width = one.y.shape[2:]
-        if recipe.sequence.crop > min(height, width):
-            raise RecipeError(f"sequence.crop = {recipe.sequence.crop}: pictures of {one.path} are {width}×{height}")
+        if crop > min(height, width):
+            raise RecipeError(f"sequence.crop = {crop}: pictures of {one.path} are {width}×{height}")
     clips, held = split(prepared, 0.0 if data.held_out else data.hold_out)
     held = everything(held_prepared) if data.held_out else held
-    return Material(prepared, clips, HeldOut(held_prepared, held[: recipe.validation.clips]))
+    return Material(prepared, clips, HeldOut(held_prepared, held[:validated]))
 
 
 def networks(

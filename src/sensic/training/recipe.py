@@ -17,23 +17,16 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import tomli_w
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from sensic.errors import RecipeError
+from sensic.training.reading import BaseRecipe
 
 MAX_FRAMES = 12
 """Pictures in the longest training sequence, as packs have that many in a clip."""
-_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 Count = Annotated[int, Field(ge=1, le=1 << 30)]
 Whole = Annotated[int, Field(ge=0, le=1 << 40)]
@@ -46,7 +39,7 @@ Offset = Annotated[int, Field(ge=-63, le=63)]
 Planes = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Network:
     """Widths (channels) and depths (blocks) of the networks, as in ``sensic.networks.codec.NetworkSize``."""
 
@@ -60,7 +53,7 @@ class Network:
     output_blocks: Blocks = 2
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Data:
     """``packs`` and ``held_out`` are files or folders of packs, relative to the recipe.
 
@@ -74,7 +67,7 @@ class Data:
     cache: str = ""
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Phase:
     """From the share ``at`` of the run on, sequences have ``frames`` pictures and steps ``lanes`` sequences.
 
@@ -86,7 +79,7 @@ class Phase:
     lanes: Whole = 0
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Sequence:
     """``lanes`` crops of ``crop`` × ``crop`` pixels side by side, each from a clip of its own.
 
@@ -118,7 +111,7 @@ class Sequence:
         return self
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Loss:
     """Bits per pixel + λ · distortion, λ from the first to the second of ``lambdas`` as quality goes from 0 to 63.
 
@@ -141,7 +134,7 @@ class Loss:
         return self
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Optimiser:
     """Learning rates of Muon (matrices; 0: AdamW takes them too) and AdamW (all else).
 
@@ -166,7 +159,7 @@ class Optimiser:
         return self
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Schedule:
     """The factor of both learning rates: up over ``warmup`` steps, then by ``kind``.
 
@@ -182,7 +175,7 @@ class Schedule:
     patience: Whole = 3
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Length:
     """How long the run is: exactly one of the three is above 0. An epoch is as many pictures as the packs hold."""
 
@@ -197,7 +190,7 @@ class Length:
         return self
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Validation:
     """Held-out ``clips`` (at most), each coded whole at all ``qualities``, with rounding and averaged weights.
 
@@ -218,7 +211,7 @@ class Validation:
         return self
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Output:
     """Checkpoints every ``checkpoint_seconds``, of which ``keep`` stay; logs every ``log_steps``.
 
@@ -234,15 +227,17 @@ class Output:
     calibrate: Whole = 8
 
 
-@dataclass(frozen=True, config=_CONFIG)
-class Recipe:
+@dataclass(frozen=True, config=CONFIG)
+class Recipe(BaseRecipe):
     """Everything that decides what a run does. Values out of range raise RecipeError from ``read`` and ``of``.
 
-    ``stage`` is what is trained: ``all``, or ``prior`` for the entropy model alone. ``device`` is ``auto`` (a GPU if
-    there is one), ``cpu``, ``cuda`` or ``cuda:N``. 0 ``threads`` leaves the number to PyTorch. ``precision`` is that
-    of the pixel networks; the entropy model is always computed with exact integers.
+    ``profile`` tells recipes of the codec from those of ``sensic.training.sensing``. ``stage`` is what is trained:
+    ``all``, or ``prior`` for the entropy model alone. ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda``
+    or ``cuda:N``. 0 ``threads`` leaves the number to PyTorch. ``precision`` is that of the pixel networks; the entropy
+    model is always computed with exact integers.
     """
 
+    profile: Literal["neural"] = "neural"
     stage: Literal["all", "prior"] = "all"
     initialise: Literal["klt", "random"] = "klt"
     seed: Whole = 0
@@ -258,81 +253,3 @@ class Recipe:
     length: Length = dataclasses.field(default_factory=lambda: Length(minutes=60.0))
     validation: Validation = dataclasses.field(default_factory=Validation)
     output: Output = dataclasses.field(default_factory=Output)
-
-    @classmethod
-    def read(cls, path: str | Path) -> Recipe:
-        """The recipe in a TOML file, its paths made absolute. Raises RecipeError."""
-        path = Path(path)
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecipeError(f"can't read the recipe {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise RecipeError(f"{path} is not TOML: {error}") from error
-        try:
-            return cls.of(values).located(path.parent)
-        except RecipeError as error:
-            raise RecipeError(f"{path}: {error}") from error
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """The recipe of nested tables. Raises RecipeError naming key, value and what is allowed."""
-        try:
-            # By way of JSON, whose rules let a list be a tuple and yet a string no number.
-            return _ADAPTER.validate_json(json.dumps(values, default=str))
-        except ValidationError as error:
-            raise RecipeError("; ".join(_explain(dict(e)) for e in error.errors())) from error
-
-    def located(self, folder: Path) -> Recipe:
-        """With paths that are relative to ``folder`` made absolute."""
-
-        def absolute(path: str) -> str:
-            return str((folder / Path(path).expanduser()).resolve())
-
-        data = dataclasses.replace(
-            self.data,
-            packs=tuple(map(absolute, self.data.packs)),
-            held_out=tuple(map(absolute, self.data.held_out)),
-            cache=absolute(self.data.cache) if self.data.cache else "",
-        )
-        return dataclasses.replace(self, data=data)
-
-    def lasting(self, *, minutes: float | None = None, steps: int | None = None) -> Recipe:
-        """With another length, if one is given. Raises RecipeError where it is impossible, or both are given."""
-        if minutes is None and steps is None:
-            return self
-        given = {key: value for key, value in (("minutes", minutes), ("steps", steps)) if value is not None}
-        return Recipe.of(self.to_dict() | {"length": given})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Nested tables, without what isn't set."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
-
-    def to_toml(self) -> str:
-        return tomli_w.dumps(self.to_dict())
-
-
-_ADAPTER = TypeAdapter(Recipe)
-
-
-def _explain(error: dict[str, Any]) -> str:
-    """One error of pydantic in our words: key = value: what is allowed."""
-    where = [str(part) for part in error["loc"]]
-    key, message = ".".join(where) or "recipe", str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = _fields(where[:-1])
-        near = difflib.get_close_matches(where[-1], known, 1)
-        hint = f"do you mean {near[0]}? " if near else ""
-        return f"{key}: there is no such key; {hint}there are {', '.join(known)}"
-    message = message[:1].lower() + message[1:]
-    return f"{key}: {message}" if isinstance(error["input"], dict) else f"{key} = {error['input']!r}: {message}"
-
-
-def _fields(where: list[str]) -> list[str]:
-    """Names of the keys that a table of a recipe can have."""
-    tables: dict[str, Any] = {
-        "network": Network, "data": Data, "sequence": Sequence, "loss": Loss, "optimiser": Optimiser,
-        "schedule": Schedule, "length": Length, "validation": Validation, "output": Output, "phases": Phase,
-    }  # fmt: skip
-    table = next((tables[name] for name in reversed(where) if name in tables), Recipe)
-    return [field.name for field in dataclasses.fields(table)]

@@ -24,6 +24,11 @@ from sensic.training.facts import facts_of
 from sensic.training.recipe import Recipe
 from sensic.training.reports import ValidationResult
 from sensic.training.schedule import Clock
+from sensic.training.sensing.export import export_sensing
+from sensic.training.sensing.facts import sensing_facts
+from sensic.training.sensing.recipe import SensingRecipe
+from sensic.training.sensing.reports import SensingResult
+from sensic.training.sensing.weights import is_sensing, load_sensing
 from sensic.training.weights import load_vae
 
 WEIGHTS = ("best.safetensors", "weights.safetensors")  # of a run, of a model
@@ -56,12 +61,15 @@ def export_weights(
     if (directory / "manifest.json").exists() and not force:
         raise UsageError(f"{directory} holds a model already; --force replaces it")
     weights = find_weights(Path(source))
+    more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
+    if is_sensing(weights):
+        told = merged(sensing_run_facts(weights.parent), {"data": data_facts(packs)} if packs else {})
+        return export_sensing(load_sensing(weights), directory, name=name or _name(directory), facts=merged(told, more))
     vae = load_vae(weights)
     told, offsets = _told(weights.parent)
     if packs:
         told = merged(told, {"data": data_facts(packs)})
     count, clips = _to_count(weights.parent, packs, calibrate)
-    more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     export_model(
         vae,
         directory,
@@ -157,7 +165,20 @@ def run_facts(run: Path, recipe: Recipe) -> dict[str, Any]:
     return facts_of(recipe, _data(recipe), Clock(**told["clock"]), told["started_from"], best)
 
 
-def _data(recipe: Recipe) -> dict[str, Any]:
+def sensing_run_facts(folder: Path) -> dict[str, Any]:
+    """What lies beside the weights of a decoder of the sensing profile."""
+    if (folder / "manifest.json").is_file():
+        return dict(read_manifest(folder)[1].get("facts", {}))
+    if not (folder / "recipe.toml").is_file():
+        return {}
+    recipe, found = SensingRecipe.read(folder / "recipe.toml"), Checkpoints(folder / "checkpoints", 1).newest()
+    told: dict[str, Any] = found.facts if found else {"clock": {}, "history": [], "best_step": 0}
+    history = [SensingResult.of(values) for values in told["history"]]
+    best = next((v for v in reversed(history) if v.step == told["best_step"]), None)
+    return sensing_facts(recipe, _data(recipe), Clock(**told["clock"]), best)
+
+
+def _data(recipe: Recipe | SensingRecipe) -> dict[str, Any]:
     try:
         return data_facts(recipe.data.packs)
     except PackError:

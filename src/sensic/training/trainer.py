@@ -56,18 +56,10 @@ def train(
     device: str = "auto",
     progress: TrainCallback | None = None,
 ) -> TrainReport:
-    """Train as ``recipe`` says, in the folder ``out``; where a run has been there before, go on with it.
-
-    ``start`` is a model's name or directory, a run's folder or a file of weights to begin with; ``minutes`` or
-    ``steps`` replace the recipe's length, ``device`` its device unless it is ``auto``. Under ``torchrun`` all processes
-    make one run. A first Ctrl-C (or SIGTERM) ends it after the current step, with a checkpoint, and raises
-    KeyboardInterrupt (SystemExit).
-
-    Raises RecipeError, PackError, ModelError, OutputError, and TrainingError where the loss stays NaN.
-    """
+    """The profile ``neural`` of ``sensic.training.train``."""
     recipe, out = recipe.lasting(minutes=minutes, steps=steps), Path(out)
-    with joined(recipe.device if device == "auto" else device) as team, _threads(recipe.threads):
-        material = gather(recipe, team, progress)
+    with joined(recipe.device if device == "auto" else device) as team, using_threads(recipe.threads):
+        material = gather(recipe.data, recipe.sequence.crop, recipe.validation.clips, team, progress)
         try:
             (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             with stoppable() as stop, Trainer(recipe, out, start, team, material, stop, progress) as trainer:
@@ -390,7 +382,7 @@ def _in_one_layout(state: State) -> State:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """PyTorch with ``count`` threads (0: as it is)."""
     before = torch.get_num_threads()
     if count:

@@ -1,0 +1,134 @@
+/*
+ * Measurements by butterflies, and their quantiser: additions and shifts only.
+ *
+ * A stage takes neighbours x, y to x + y, which go to the first half, and x - y, to the second; the next stage does so
+ * with each half. After three stages a line of blocks has become eight runs, one for each horizontal sequency, each as
+ * long as there are blocks: no block is ever cut out, and all loops run over neighbours in memory. The run of sequency k
+ * is number k ^ k >> 1. Lines, then frames, are taken likewise.
+ */
+#include "internal.h"
+
+enum { BLOCK = SENSIC_BLOCK, STRIP = SENSIC_STRIP, LINE = BLOCK * STRIP, FRAME = BLOCK * LINE };
+
+static void load8(const uint8_t *line, int begin, int width, int32_t *x)
+{
+    const int count = width - begin < LINE ? width - begin : LINE;
+    for (int i = 0; i < count; i++)
+        x[i] = line[begin + i];
+}
+
+static void load16(const uint16_t *line, int begin, int width, int32_t *x)
+{
+    const int count = width - begin < LINE ? width - begin : LINE;
+    for (int i = 0; i < count; i++)
+        x[i] = line[begin + i];
+}
+
+/* Repeat the last sample. */
+static void extend(int32_t *x, int count)
+{
+    for (int i = count; i < LINE; i++)
+        x[i] = x[count - 1];
+}
+
+static void stage(const int32_t *restrict x, int32_t *restrict sums, int32_t *restrict differences, int count)
+{
+    for (int i = 0; i < count; i++) {
+        sums[i] = x[2 * i] + x[2 * i + 1];
+        differences[i] = x[2 * i] - x[2 * i + 1];
+    }
+}
+
+/* A line to eight runs, by way of `other`. */
+static void horizontal(int32_t *restrict x, int32_t *restrict other, int32_t *restrict runs)
+{
+    enum { HALF = LINE / 2, QUARTER = LINE / 4 };
+    stage(x, other, other + HALF, HALF);
+    stage(other, x, x + QUARTER, QUARTER);
+    stage(other + HALF, x + HALF, x + HALF + QUARTER, QUARTER);
+    for (int i = 0; i < 4; i++)
+        stage(x + QUARTER * i, runs + QUARTER * i, runs + QUARTER * i + STRIP, STRIP);
+}
+
+static void vertical(int32_t x[BLOCK][LINE])
+{
+    for (int i = 0; i < LINE; i++) {
+        int32_t a[BLOCK], b[BLOCK];
+        for (int k = 0; k < 4; k++) {
+            a[k] = x[2 * k][i] + x[2 * k + 1][i];
+            a[k + 4] = x[2 * k][i] - x[2 * k + 1][i];
+        }
+        for (int k = 0; k < 8; k += 4) {
+            b[k] = a[k] + a[k + 1];
+            b[k + 1] = a[k + 2] + a[k + 3];
+            b[k + 2] = a[k] - a[k + 1];
+            b[k + 3] = a[k + 2] - a[k + 3];
+        }
+        for (int k = 0; k < 8; k += 2) {
+            x[k][i] = b[k] + b[k + 1];
+            x[k + 1][i] = b[k] - b[k + 1];
+        }
+    }
+}
+
+static void temporal2(int32_t *restrict x)
+{
+    for (int i = 0; i < FRAME; i++) {
+        const int32_t a = x[i], b = x[FRAME + i];
+        x[i] = a + b;
+        x[FRAME + i] = a - b;
+    }
+}
+
+static void temporal4(int32_t *restrict x)
+{
+    for (int i = 0; i < FRAME; i++) {
+        const int32_t a = x[i] + x[FRAME + i], b = x[2 * FRAME + i] + x[3 * FRAME + i];
+        const int32_t c = x[i] - x[FRAME + i], d = x[2 * FRAME + i] - x[3 * FRAME + i];
+        x[i] = a + b;
+        x[FRAME + i] = a - b;
+        x[2 * FRAME + i] = c + d;
+        x[3 * FRAME + i] = c - d;
+    }
+}
+
+void sensic_measure(sensic_encoder *encoder, const void *lines[SENSIC_FRAMES][SENSIC_BLOCK], int begin, int width)
+{
+    int32_t *to = encoder->measured;
+    for (int frame = 0; frame < encoder->settings.frames; frame++) {
+        int32_t *const first = to;
+        for (int row = 0; row < BLOCK; row++, to += LINE) {
+            int32_t *const x = encoder->line[0];
+            if (encoder->settings.depth == 8)
+                load8(lines[frame][row], begin, width, x);
+            else
+                load16(lines[frame][row], begin, width, x);
+            if (width - begin < LINE)
+                extend(x, width - begin);
+            horizontal(x, encoder->line[1], to);
+        }
+        vertical((int32_t(*)[LINE])first);
+    }
+    if (encoder->settings.frames == 2)
+        temporal2(encoder->measured);
+    if (encoder->settings.frames == 4)
+        temporal4(encoder->measured);
+}
+
+static void quantise(int32_t *x, int count, int32_t rounding, int shift)
+{
+    for (int i = 0; i < count; i++) {
+        const int32_t symbol = (sensic_magnitude(x[i]) + rounding) >> shift;
+        x[i] = x[i] < 0 ? -symbol : symbol;
+    }
+}
+
+void sensic_quantise(sensic_encoder *encoder)
+{
+    const int shift = encoder->shift;
+    int samples = FRAME;
+    for (int frames = encoder->settings.frames; frames > 1; frames >>= 1)
+        samples += samples;
+    quantise(encoder->measured, STRIP, (1 << shift) >> 1, shift); /* the means are the first run */
+    quantise(encoder->measured + STRIP, samples - STRIP, encoder->rounding, shift);
+}

@@ -1,0 +1,170 @@
+"""Blocks in, frames out: what the packets say of the measurements, and three ways to make pictures of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.container import Block, FrameRecord, StreamHeader
+from sensic.errors import UsageError
+from sensic.model import Model
+from sensic.sensing import contexts, golomb, linear, total_variation
+from sensic.sensing.bins import Bins, rounded
+from sensic.sensing.layout import layers
+from sensic.sensing.learned import LearnedDecoder, deviation_map
+from sensic.sensing.operators import WalshHadamard
+from sensic.sensing.packets import Packet, split
+from sensic.sensing.prediction import Geometry
+from sensic.sensing.quantiser import Quantiser
+from sensic.sensing.settings import SensingSettings
+from sensic.video import Frame
+from sensic.video.frame import chroma_shape
+
+DECODERS = ("linear", "tv", "learned")
+
+Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+PlaneBins = tuple[Bins, Bins, Bins]
+
+
+class PacketDecoder:
+    """Packets of a group to the bins of its measurements, for pictures ``height`` × ``width`` of ``depth`` bits."""
+
+    def __init__(self, settings: SensingSettings, height: int, width: int, depth: int) -> None:
+        self._operator, self._depth = settings.built, depth
+        self._layers = layers(self._operator)
+        self._read = golomb.decode if settings.mcu else contexts.decode
+        block = self._operator.block
+        y, u, v = (
+            (-(-rows // block), -(-columns // block))
+            for rows, columns in ((height, width), *[chroma_shape(height, width)] * 2)
+        )
+        self._geometry = Geometry((y, u, v))
+
+    def bins(self, packets: Iterable[Packet]) -> PlaneBins:
+        """Of Y, U and V; of each layer the first packet counts. Raises DamagedError for symbols no encoder writes."""
+        y, u, v = (self._nothing(shape) for shape in self._geometry.shapes)
+        seen: set[int] = set()
+        for packet in packets:
+            if packet.layer in seen or packet.layer >= len(self._layers):
+                continue
+            seen.add(packet.layer)
+            layer = self._layers[packet.layer]
+            bands = [band for sub in layer for band in sub.bands]
+            quantiser = Quantiser(self._operator, self._depth, packet.quality)
+            arrived = np.zeros(self._operator.bands, np.bool_)
+            arrived[bands] = True
+            planes = self._read(layer, packet.body, len(arrived), self._geometry, quantiser.first_mean)
+            for bins, symbols in zip((y, u, v), planes, strict=True):
+                found = quantiser.bins(symbols, arrived)
+                bins.low[bands], bins.high[bands] = found.low[bands], found.high[bands]
+                bins.step[bands], bins.arrived[bands] = found.step[bands], True
+        return y, u, v
+
+    def _nothing(self, shape: tuple[int, int]) -> Bins:
+        size = (self._operator.bands, *shape)
+        most = np.iinfo(np.int32).max // 4
+        low, high = np.full(size, -most, np.int32), np.full(size, most, np.int32)
+        return Bins(low, high, np.full(size[0], most, np.int64), np.zeros(size[0], np.bool_))
+
+
+@dataclass(frozen=True)
+class _Group:
+    records: tuple[FrameRecord, ...]
+    bins: PlaneBins
+
+
+class SensingDecoder:
+    """Decodes the blocks of a stream. ``decoder`` is linear, tv (total variation; needs scikit-image) or learned (needs
+    ``model``). Only ``keep`` layers of each group are looked at (None: all). With ``uncertainty`` the learned decoder
+    shows, instead of pictures, the deviation to be expected of each sample: white is 16 8-bit levels or more.
+
+    Raises UsageError, DamagedError, ModelError, BackendError.
+    """
+
+    def __init__(
+        self,
+        header: StreamHeader,
+        decoder: str | None = None,
+        *,
+        model: Model | None = None,
+        threads: int | None = None,
+        keep: int | None = None,
+        uncertainty: bool = False,
+    ) -> None:
+        self._info, self._settings = header.info, SensingSettings.unpack(header.model)
+        self._operator = self._settings.built
+        most = len(layers(self._operator))
+        if decoder is None:
+            decoder = "learned" if model is not None else "linear"
+        if decoder not in DECODERS:
+            raise UsageError(f"decoder is one of {', '.join(DECODERS)}, not {decoder!r}")
+        if keep is not None and not 1 <= keep <= most:
+            raise UsageError(f"layers is 1 to {most} in this stream, not {keep}")
+        if uncertainty and decoder != "learned":
+            raise UsageError("only the learned decoder knows how uncertain it is")
+        if (decoder == "learned") != (model is not None):
+            raise UsageError("the learned decoder, and no other, takes a model of the sensing profile: give --model")
+        if decoder == "tv" and not isinstance(self._operator, WalshHadamard):
+            raise UsageError("the decoder tv is for the operator wht")
+        self._keep, self._uncertainty = most if keep is None else keep, uncertainty
+        self._learned = LearnedDecoder(model, threads or 0) if model is not None else None
+        self._decoder = decoder
+        self._packets = PacketDecoder(self._settings, self._info.height, self._info.width, self._info.depth)
+
+    def frames(self, blocks: Iterable[Block]) -> Iterator[Frame]:
+        """Frames in order."""
+        groups = (self.group(block.frames, split(block.payload)) for block in blocks)
+        for group, planes in self._learned_planes(groups) if self._learned else self._planes(groups):
+            yield from self._frames(group.records, planes)
+
+    def group(self, records: tuple[FrameRecord, ...], packets: Iterable[Packet]) -> _Group:
+        """What is known of a group from those packets of it that are there."""
+        return _Group(records, self._packets.bins(p for p in packets if p.layer < self._keep))
+
+    def pictures(self, groups: Iterable[Iterable[Packet]]) -> Iterator[Planes]:
+        """Planes [frames, H, W] of groups of packets, as they came over a lossy line."""
+        found = (self.group((), packets) for packets in groups)
+        for _, planes in self._learned_planes(found) if self._learned else self._planes(found):
+            yield planes
+
+    def _planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
+        grey = np.full((self._settings.frames, 2 * self._operator.block, 2 * self._operator.block), self._grey)
+        unknown = self._operator.forward(grey)[:, :1, :1].astype(np.float64)
+        last = [unknown] * 3  # measurements to stand for those that are lost
+        for group in groups:
+            planes = []
+            for number, bins in enumerate(group.bins):
+                points, some = linear.reconstruction_points(bins), bins.arrived[:, None, None]
+                points = np.where(some, points, last[number])
+                if isinstance(self._operator, WalshHadamard):  # only the mean is like that of the group before
+                    last[number] = np.concatenate((points[:1], np.broadcast_to(unknown[1:], points[1:].shape)))
+                samples = linear.recover(points, self._operator)
+                if self._decoder == "tv":
+                    samples = self._smooth(samples, bins)
+                planes.append(samples)
+            yield group, (planes[0], planes[1], planes[2])
+
+    def _smooth(self, samples: NDArray[np.float64], bins: Bins) -> NDArray[np.float64]:
+        assert isinstance(self._operator, WalshHadamard)
+        scale = 1 << (self._info.depth - 8)
+        return total_variation.within_bins(samples / scale, bins, self._operator) if scale == 1 else samples
+
+    def _learned_planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
+        assert self._learned is not None
+        own, *copies = tee(groups, 4)
+        recovered = [
+            self._learned.recover((group.bins[plane] for group in copy), self._info.depth)
+            for plane, copy in enumerate(copies)
+        ]
+        for group, *planes in zip(own, *recovered, strict=True):
+            if self._uncertainty:
+                y, u, v = (deviation_map(one.variance, self._info.depth) for one in planes)
+            else:
+                y, u, v = (self._whole(one.pictures, bins) for one, bins in zip(planes, group.bins, strict=True))
+            yield group, (y, u, v)

@@ -1,0 +1,52 @@
+"""The two things that can be trained, told apart by the recipe's ``profile``: the codec, and the sensing decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sensic.errors import RecipeError
+from sensic.training import trainer
+from sensic.training.reading import read_tables
+from sensic.training.recipe import Recipe
+from sensic.training.reports import TrainCallback, TrainReport
+from sensic.training.sensing.recipe import SensingRecipe
+from sensic.training.sensing.reports import SensingReport
+from sensic.training.sensing.trainer import train_sensing
+
+AnyRecipe = Recipe | SensingRecipe
+PROFILES: Mapping[str, type[Recipe] | type[SensingRecipe]] = {"neural": Recipe, "sensing": SensingRecipe}
+
+
+def read_recipe(path: str | Path) -> AnyRecipe:
+    """The recipe in a TOML file, of the ``profile`` that it names (``neural`` if none). Raises RecipeError."""
+    profile = read_tables(Path(path)).get("profile", "neural")
+    if profile not in PROFILES:
+        raise RecipeError(f"{path}: profile = {profile!r}: it is one of {', '.join(PROFILES)}")
+    return PROFILES[profile].read(path)
+
+
+def train(
+    recipe: AnyRecipe,
+    *,
+    out: str | Path,
+    start: str | Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str = "auto",
+    progress: TrainCallback | None = None,
+) -> TrainReport | SensingReport:
+    """Train as ``recipe`` says, in the folder ``out``; where a run has been there before, go on with it.
+
+    ``start`` is a model's name or directory, a run's folder or a file of weights to begin with; ``minutes`` or
+    ``steps`` replace the recipe's length, ``device`` its device unless it is ``auto``. Under ``torchrun`` all processes
+    make one run. A first Ctrl-C (or SIGTERM) ends it after the current step, with a checkpoint, and raises
+    KeyboardInterrupt (SystemExit).
+
+    Raises RecipeError, PackError, ModelError, OutputError, and TrainingError where the loss stays NaN.
+    """
+    options: dict[str, Any] = {"minutes": minutes, "steps": steps, "device": device, "progress": progress}
+    if isinstance(recipe, SensingRecipe):
+        return train_sensing(recipe, out=out, start=start, **options)
+    return trainer.train(recipe, out=out, start=start, **options)
