@@ -1,11 +1,11 @@
 /*
  * How fast the C encoder of the sensing profile is, on one core:
  *
- *     bench FILE WIDTH HEIGHT FRAMES QUALITY range|rice
+ *     bench FILE WIDTH HEIGHT FRAMES QUALITY range|rice SECONDS
  *
  * FILE holds frames of 8 bits, planes Y, U, V; they are in memory before the clock starts. Prints as JSON: millions of
- * samples (of all planes) per second for measuring, for measuring and quantising, and for all of it; bytes of packets
- * and samples.
+ * samples (of all planes) per second of processor time for measuring, for measuring and quantising, and for all of it,
+ * each tried for SECONDS; bytes of packets, and samples.
  */
 #include "internal.h"
 
@@ -15,7 +15,6 @@
 #include <time.h>
 
 enum { WIDEST = 16384 };
-static const double LEAST = 1.0; /* seconds of processor time to measure for */
 
 static sensic_encoder encoder;
 static sensic_column columns[SENSIC_COLUMNS(WIDEST)];
@@ -26,6 +25,7 @@ typedef struct {
     sensic_settings settings;
     uint8_t *video;
     size_t size, groups;
+    double seconds;
 } task;
 
 static void count_bytes(void *user, const uint8_t *bytes, size_t count)
@@ -87,7 +87,7 @@ static double speed(const task *t, int what)
 {
     const clock_t begin = clock();
     double seconds = 0, samples = 0;
-    while (seconds < LEAST) {
+    do {
         written = 0;
         for (size_t group = 0; group < t->groups; group++) {
             if (what < 2)
@@ -97,16 +97,17 @@ static double speed(const task *t, int what)
             samples += (double)t->size * t->settings.frames;
         }
         seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
-    }
+    } while (seconds < t->seconds || seconds <= 0);
     return samples / seconds / 1e6;
 }
 
 int main(int count, char **words)
 {
-    if (count != 7)
+    if (count != 8)
         return 2;
     task t = {.settings = {.width = atoi(words[2]), .height = atoi(words[3]), .depth = 8, .frames = atoi(words[4]),
                            .quality = atoi(words[5]), .coder = strcmp(words[6], "rice") ? SENSIC_RANGE : SENSIC_RICE}};
+    t.seconds = atof(words[7]);
     FILE *const file = fopen(words[1], "rb");
     if (!file || sensic_begin(&encoder, &t.settings, columns, SENSIC_COLUMNS(WIDEST), room, sizeof room) != SENSIC_OK)
         return 2;

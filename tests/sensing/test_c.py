@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import sensic.sensing
-from sensic.container.integers import seal, varint
-from sensic.sensing import contexts, golomb
+from sensic.sensing.encoder import SensingEncoder
 from sensic.sensing.initial import PROBABILITIES
-from sensic.sensing.layout import layers
-from sensic.sensing.operators import WalshHadamard
-from sensic.sensing.prediction import Geometry
-from sensic.sensing.quantiser import Quantiser
+from sensic.sensing.settings import SensingSettings
+from sensic.video import Frame
 
 SOURCES = Path(sensic.sensing.__file__).parent / "c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror")
@@ -99,37 +97,20 @@ class Job:
             out.append(np.rint(values).astype(np.uint8 if self.depth == 8 else np.uint16))
         return out
 
-    def in_c(self, program: Path, planes: Planes) -> subprocess.CompletedProcess[bytes]:
+    def in_c(self, program: Path, planes: Planes, room: int = 1 << 20) -> subprocess.CompletedProcess[bytes]:
         with tempfile.NamedTemporaryFile() as file:
             for frame in range(self.count):
                 file.write(b"".join(plane[frame].tobytes() for plane in planes))
             file.flush()
             words = (self.width, self.height, self.depth, self.frames, self.quality, self.coder)
-            return run(program, file.name, *words, *(["protect"] if self.protect else []))
+            return run(program, file.name, *words, "protect" if self.protect else "plain", room)
 
     def in_python(self, planes: Planes) -> bytes:
-        operator = WalshHadamard(self.frames)
-        quantiser = Quantiser(operator, self.depth, self.quality)
-        out = b""
-        for first in range(0, self.count, self.frames):
-            group = np.minimum(np.arange(first, first + self.frames), self.count - 1)
-            symbols = [quantiser.symbols(operator.forward(padded(plane[group]))) for plane in planes]
-            height, width = ([plane.shape[axis] for plane in symbols] for axis in (1, 2))
-            geometry = Geometry(tuple(zip(height, width, strict=True)))  # type: ignore[arg-type]
-            coder = contexts if self.coder == "range" else golomb
-            bodies = [coder.encode(layer, symbols, geometry, quantiser.first_mean) for layer in layers(operator)]
-            packets = [packet(number, self.quality, body) for number, body in enumerate(bodies)]
-            out += b"".join(packets) + (packet(8, self.quality, bodies[0]) if self.protect else b"")
-        return out
-
-
-def padded(plane: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.int32]:
-    rows, columns = -plane.shape[1] % 8, -plane.shape[2] % 8
-    return np.pad(plane.astype(np.int32), ((0, 0), (0, rows), (0, columns)), "edge")
-
-
-def packet(layer: int, quality: int, body: bytes) -> bytes:
-    return seal(bytes((layer, quality)) + varint(len(body)) + body)
+        settings = SensingSettings(frames=self.frames, mcu=self.coder == "rice", protect=self.protect)
+        encoder = SensingEncoder(settings, self.depth, self.quality)
+        y, u, v = planes
+        frames = [Frame(y[i], u[i], v[i], self.depth, i, Fraction(1, 25)) for i in range(self.count)]
+        return b"".join(block.payload for block in encoder.blocks(frames))
 
 
 jobs = st.builds(
@@ -192,10 +173,9 @@ def test_settings_out_of_range(sanitized: Path, job: Job) -> None:
 
 @pytest.mark.parametrize("coder", ["range", "rice"])
 @pytest.mark.parametrize("room", [0, 4, 7, 64, 1000])
-def test_too_little_room_is_said(compiler: str, tmp_path: Path, coder: str, room: int) -> None:
-    program = build(compiler, tmp_path, *SANITIZED, f"-DSENSE_ROOM={max(room, 1)}")
+def test_too_little_room_is_said(sanitized: Path, coder: str, room: int) -> None:
     job = Job(40, 40, 8, 1, 50, coder, contrast=100.0)
-    done = job.in_c(program, job.planes())
+    done = job.in_c(sanitized, job.planes(), room)
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"a group is larger than the room for it" in done.stderr
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from sensic import BackendError, ModelError, UsageError
 from sensic.model import Model
 from sensic.networks.sensing import Measured, SensingSize, SensingVAE, to_frames
 from sensic.sensing.bins import Bins
-from sensic.sensing.learned import OPERATOR, LearnedDecoder, deviation_map, prepared, reconstruction_points
+from sensic.sensing.learned import OPERATOR, LearnedDecoder, deviation_map, prepared
+from sensic.sensing.linear import reconstruction_points
 from sensic.sensing.operators import WalshHadamard
 from sensic.sensing.quantiser import Quantiser
 from sensic.training.sensing.export import export_sensing
@@ -94,6 +96,15 @@ def test_lost_bands_are_made_up(decoder: LearnedDecoder) -> None:
         measured = OPERATOR.forward(np.rint(one.pictures))
         assert np.abs(measured[~bins.arrived]).max() > 0
         assert np.isfinite(one.pictures).all()
+
+
+def test_a_lost_mean_is_the_last_one(decoder: LearnedDecoder) -> None:
+    known = groups()
+    lost = replace(known[2], arrived=np.arange(OPERATOR.bands) > 0)
+    whole, holes = (list(decoder.recover(x)) for x in (known, [*known[:2], lost, *known[3:]]))
+    means = [float(found[2].pictures.mean()) for found in (whole, holes)]
+    assert abs(means[0] - means[1]) < 20
+    assert abs(means[1] - whole[1].pictures.mean()) < 5
 
 
 def test_no_groups_give_no_pictures(decoder: LearnedDecoder) -> None:

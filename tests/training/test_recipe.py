@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensic import RecipeError
-from sensic.training import Recipe
+from sensic.training import Recipe, read_recipe
 
 SHIPPED = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_the_shipped_recipes_are_good(path: Path) -> None:
-    recipe = Recipe.read(path)
-    assert Recipe.of(tomllib.loads(recipe.to_toml())) == recipe
+    recipe = read_recipe(path)
+    assert recipe.of(tomllib.loads(recipe.to_toml())) == recipe
     assert all(Path(pack).is_absolute() for pack in recipe.data.packs)
 
 
 def test_there_are_recipes() -> None:
-    assert {path.stem for path in SHIPPED} >= {"default", "small", "long"}
+    assert {path.stem for path in SHIPPED} >= {"default", "small", "long", "sensing", "sensing-original"}
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -81,7 +81,7 @@ def test_validation_is_the_mean_of_what_unrolling_gives(prepared: list[Prepared]
     assert found is not None
     loss, points = found
     outcomes = [
-        unroll(vae, clip_window(prepared[p], c, [10, 40], 5, [-3, 1, -3, 4]), None, OBJECTIVE, train=False)[0]
+        unroll(vae, clip_window(prepared[p], c, [10, 40], 9, [-4, 0, -4, 5]), None, OBJECTIVE, train=False)[0]
         for p, c in ((0, 0), (1, 0))
     ]
     assert loss == pytest.approx(np.mean([float(o.loss) for o in outcomes]), rel=1e-5)

@@ -24,6 +24,7 @@ from sensic.cli.export import export
 from sensic.cli.info import info
 from sensic.cli.play import play
 from sensic.cli.recover import recover
+from sensic.cli.sense_budget import sense_budget
 from sensic.cli.train import train
 from sensic.cli.verify import verify
 from sensic.errors import SensicError
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (encode, decode, info, verify, play, export, train, adapt, recover, evaluate):
+for command in (encode, decode, info, verify, play, export, train, adapt, recover, sense_budget, evaluate):
     app.command(no_args_is_help=True)(command)
 app.add_typer(data, name="data")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sensic.cli import arguments, console
 from sensic.cli.progress import display
 from sensic.errors import UsageError
+
+_SENSING = "For streams of the profile sensing"
 
 
 def decode(
@@ -26,6 +28,17 @@ def decode(
     ] = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option("--decoder", help="linear, tv, or learned with --model.", rich_help_panel=_SENSING),
+    ] = None,
+    layers: Annotated[
+        int | None, typer.Option("--layers", help="Look only at so many packets of a group.", rich_help_panel=_SENSING)
+    ] = None,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Show how sure the learned decoder is.", rich_help_panel=_SENSING),
+    ] = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
@@ -34,6 +47,8 @@ def decode(
 
     arguments.check_stdout(destination, as_json=as_json)
     options = dict(_pair(entry) for entry in option or ())
+    asked: dict[str, Any] = {"decoder": decoder, "layers": layers, "uncertainty": uncertainty}
+    view = {name: value for name, value in asked.items() if value}
     with display(quiet=quiet, as_json=as_json) as show:
         report = sensic.decode(
             source,
@@ -43,6 +58,7 @@ def decode(
             format=format,
             model=model,
             threads=threads,
+            **view,
             progress=show,
         )
     if as_json:

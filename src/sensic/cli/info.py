@@ -10,6 +10,7 @@ from sensic.cli import arguments, console
 
 if TYPE_CHECKING:
     from sensic import StreamInfo
+    from sensic.sensing import SensingSettings
 
 
 def info(
@@ -38,7 +39,7 @@ def _lines(found: StreamInfo) -> list[tuple[str, str]]:
         ("frames", f"{found.frames} in {found.groups} groups, {seconds:.3f} s"),
         ("coding", f"quality {header.quality}, groups of {header.gop}, profile {header.profile}{low_latency}"),
         ("payload", f"{found.payload_bytes} bytes, {8 * found.payload_bytes / pixels:.4f} bits per pixel"),
-        ("model", header.model.hex()),
+        ("operator", _operator(found.sensing)) if found.sensing else ("model", header.model.hex()),
         ("source", video.source_format),
     ]
     if found.file_bytes is not None:
@@ -49,6 +50,12 @@ def _lines(found: StreamInfo) -> list[tuple[str, str]]:
     lines += [("chapter", chapter.tags.get("title", str(chapter.id))) for chapter in video.chapters]
     lines += [("tag", f"{name} = {value}") for name, value in video.tags.items()]
     return lines + [("note", note) for note in video.notes]
+
+
+def _operator(sensing: SensingSettings) -> str:
+    scrambled = f", seed {sensing.seed}, {sensing.measurements} measurements" if sensing.operator == "scrambled" else ""
+    coder = "Golomb–Rice" if sensing.mcu else "range coder"
+    return f"{sensing.operator}{scrambled}, {sensing.frames} frames together, {coder}{', protected' * sensing.protect}"
 
 
 def _bit_rate(count: int, seconds: float) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, overload
 
-from sensic.codec.decoder import Decoder
-from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.profiles import decoder_for
 from sensic.container import StreamReader
 from sensic.errors import UsageError
 from sensic.model import Model
@@ -34,8 +33,7 @@ class Video:
     ) -> None:
         self._reader = StreamReader(source)
         try:
-            self._model = model_of(self._reader.header, model)
-            self._backend = load_backend(self._model, threads, DECODER_GRAPHS)
+            self._decoder = decoder_for(self._reader.header, model, threads)
             self._index = self._reader.index()
         except BaseException:
             self._reader.close()
@@ -89,7 +87,7 @@ class Video:
         if self._frames is None or number < self._next or start > self._next:
             self._stop()
             self._reader.seek(self._index[block].first_pts)
-            self._frames = Decoder(self._model, self._backend, self._reader.header).frames(self._reader.blocks())
+            self._frames = self._decoder.frames(self._reader.blocks())
             self._next = start
         while True:
             frame = next(self._frames)

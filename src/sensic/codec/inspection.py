@@ -12,8 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sensic.codec.decoder import Decoder
-from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.profiles import decoder_for
 from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
 from sensic.container import StreamReader
 from sensic.errors import UsageError
@@ -61,13 +60,12 @@ def verify(
     start = time.monotonic()
     digest, errors, frames, groups = hashlib.sha256(), np.zeros(3), 0, 0
     with StreamReader(source) as reader:
-        chosen = model_of(reader.header, model)
+        decoder = decoder_for(reader.header, model, threads)
         total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
         groups = sum(entry.starts_group for entry in reader.index()) if reader.seekable else 0
-        backend = load_backend(chosen, threads, DECODER_GRAPHS)
         original = VideoSource(reference) if reference is not None else None
         try:
-            for frame in Decoder(chosen, backend, reader.header).frames(reader.blocks()):
+            for frame in decoder.frames(reader.blocks()):
                 for plane in frame.planes:
                     digest.update(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).data)
                 if original is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from sensic.container import StreamHeader
+from sensic.sensing import SensingSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ ProgressCallback = Callable[[Progress], None]
 @dataclass(frozen=True)
 class EncodeReport:
     """``estimated_bits`` is the ideal code length under the model's probabilities, ``bits`` the same by part
-    (motion, z, y, other) and ``frame_bits`` by frame; ``file_bytes`` counts everything, side streams included."""
+    (motion, z, y, other; in the sensing profile layers, as coded) and ``frame_bits`` by frame; ``file_bytes`` counts
+    everything, side streams included."""
 
     frames: int
     width: int
@@ -85,8 +87,14 @@ class StreamInfo:
     duration: Fraction
     streams: tuple[str, ...] = field(default=())
 
+    @property
+    def sensing(self) -> SensingSettings | None:
+        """How it was measured, in the sensing profile. Raises StreamError where that makes no sense."""
+        return SensingSettings.unpack(self.header.model) if self.header.profile == "sensing" else None
+
     def to_json(self) -> dict[str, Any]:
         header = self.header
+        sensing = {"sensing": asdict(self.sensing)} if self.sensing else {}
         return {
             "format_version": header.version,
             "profile": header.profile,
@@ -101,4 +109,5 @@ class StreamInfo:
             "payload_bytes": self.payload_bytes,
             "streams": list(self.streams),
             "video": json.loads(header.info.to_json()),
+            **sensing,
         }

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from sensic.codec.decoder import Decoder
 from sensic.codec.encoder import Encoder
-from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.engine import load_backend
+from sensic.codec.profiles import PROFILES, SensingView, decoder_for
 from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
 from sensic.codec.settings import EncoderSettings, effort_of
 from sensic.container import StreamHeader, StreamReader, StreamWriter
 from sensic.errors import InputError, UsageError
 from sensic.model import Model
+from sensic.sensing import SensingEncoder, SensingSettings
 from sensic.video import SideStreams, VideoInfo, VideoSink, VideoSource
 
 Source = str | Path | BinaryIO
@@ -64,6 +65,8 @@ def encode(
     low_latency: bool = False,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    profile: str = "neural",
+    sensing: SensingSettings | None = None,
     progress: ProgressCallback | None = None,
 ) -> EncodeReport:
     """Encode any video that FFmpeg reads into a Sensic stream (Matroska).
@@ -74,19 +77,24 @@ def encode(
     writes and flushes every frame by itself. ``model`` is a shipped model's name or a model directory. Audio,
     subtitles, chapters and metadata are copied.
 
+    ``profile`` "sensing" codes integer measurements as ``sensing`` says, with neither model nor search: ``gop``,
+    ``preset``, ``model`` and ``threads`` then mean nothing; ``low_latency`` measures every frame by itself.
+
     Raises UsageError, InputError, OutputError, ModelError, BackendError. A path that can't be completed is not
     left behind.
     """
+    if profile not in PROFILES:
+        raise UsageError(f"profile is one of {', '.join(PROFILES)}, not {profile!r}")
+    if sensing is not None and profile != "sensing":
+        raise UsageError("settings of the profile sensing are for that profile")
     settings = EncoderSettings(quality, gop, effort_of(preset), low_latency)
     refuse_same_file(source, destination)
-    loaded = Model.load(model)
+    start = _sensing(sensing, settings) if profile == "sensing" else _neural(model, threads, settings)
     with VideoSource(source) as video, SideStreams(source) as side:
         info = video.info
-        header = StreamHeader(bytes.fromhex(loaded.id), quality, gop, info, low_latency)
-        backend = load_backend(loaded, threads)
+        header, encoder = start(info)
         count = _Count(progress, info)
         with StreamWriter(destination, header, side) as writer:
-            encoder = Encoder(loaded, backend, info.width, info.height, settings)
             totals = [0.0]  # bits after each frame
 
             def step() -> None:
@@ -99,10 +107,38 @@ def encode(
                 raise InputError(f"{source}: no frame could be decoded")
         notes = tuple(dict.fromkeys((*video.notes, *side.notes, *writer.notes)))
     return EncodeReport(
-        encoder.frames, info.width, info.height, quality, loaded.id, _size(destination, writer.bytes_written),
+        encoder.frames, info.width, info.height, quality, header.model.hex(), _size(destination, writer.bytes_written),
         writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, notes,
         tuple(b - a for a, b in pairwise(totals)),
     )  # fmt: skip
+
+
+Start = Callable[[VideoInfo], tuple[StreamHeader, Encoder | SensingEncoder]]
+
+
+def _neural(model: str | Path | Model | None, threads: int | None, settings: EncoderSettings) -> Start:
+    loaded = Model.load(model)
+
+    def start(info: VideoInfo) -> tuple[StreamHeader, Encoder]:
+        header = StreamHeader(bytes.fromhex(loaded.id), settings.quality, settings.gop, info, settings.low_latency)
+        return header, Encoder(loaded, load_backend(loaded, threads), info.width, info.height, settings)
+
+    return start
+
+
+def _sensing(sensing: SensingSettings | None, settings: EncoderSettings) -> Start:
+    if sensing is None:
+        sensing = SensingSettings(frames=1) if settings.low_latency else SensingSettings()
+    if settings.low_latency and sensing.frames > 1:
+        raise UsageError(f"low latency measures every frame by itself: frames is 1 then, not {sensing.frames}")
+
+    def start(info: VideoInfo) -> tuple[StreamHeader, SensingEncoder]:
+        header = StreamHeader(
+            sensing.pack(), settings.quality, sensing.frames, info, settings.low_latency, profile="sensing"
+        )
+        return header, SensingEncoder(sensing, info.depth, settings.quality)
+
+    return start
 
 
 def decode(
@@ -114,22 +150,27 @@ def decode(
     format: str | None = None,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    decoder: str | None = None,
+    layers: int | None = None,
+    uncertainty: bool = False,
     progress: ProgressCallback | None = None,
 ) -> DecodeReport:
     """Decode a Sensic stream into any container and codec that FFmpeg writes; lossless (FFV1, or y4m) by default.
 
-    ``codec``, ``options`` and ``format`` are FFmpeg's names; "-" writes y4m to standard output. Raises StreamError and
-    what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
+    ``codec``, ``options`` and ``format`` are FFmpeg's names; "-" writes y4m to standard output. For streams of the
+    sensing profile, ``decoder`` is linear, tv or learned (the default where ``model`` is given), ``layers`` how many
+    packets of a group to look at, and ``uncertainty`` shows the deviation to be expected instead of pictures.
+
+    Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
     """
     refuse_same_file(source, destination)
     with StreamReader(source) as reader, reader.side() as side:
-        chosen = model_of(reader.header, model)
-        backend = load_backend(chosen, threads, DECODER_GRAPHS)
+        pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty))
         info = reader.header.info
         total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
         count = _Count(progress, info, total)
         with VideoSink(destination, info, codec=codec, options=options, side=side, format=format) as sink:
-            for frame in Decoder(chosen, backend, reader.header).frames(reader.blocks()):
+            for frame in pictures.frames(reader.blocks()):
                 sink.write(frame)
                 count.step(0)
         notes = tuple(dict.fromkeys((*side.notes, *sink.notes)))

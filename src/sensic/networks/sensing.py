@@ -205,6 +205,7 @@ class SensingVAE(nn.Module):
     """See the module. ``listen`` and ``paint`` are one step each of the two recurrences, and graphs when exported."""
 
     matrix: Tensor
+    inverse: Tensor
     deviation: Tensor
 
     def __init__(self, size: SensingSize | None = None) -> None:
@@ -212,6 +213,7 @@ class SensingVAE(nn.Module):
         self.size = size = size or SensingSize()
         c, f = size.hidden, size.features
         self.register_buffer("matrix", group_matrix()[:, :, None, None], persistent=False)
+        self.register_buffer("inverse", group_matrix().T[:, :, None, None], persistent=False)
         self.register_buffer("deviation", torch.ones(COEFFICIENTS))  # of each coefficient, over footage
         self.embed = nn.Conv2d(2 * COEFFICIENTS, c, 1)
         self.embed_condition = Condition(c)
@@ -237,7 +239,7 @@ class SensingVAE(nn.Module):
 
     def picture(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, 256, h, w] to samples."""
-        return F.conv2d(coefficients, self.matrix.transpose(0, 1))
+        return F.conv2d(coefficients, self.inverse)
 
     def project(self, samples: Tensor, low: Tensor, high: Tensor) -> Tensor:
         """The nearest samples whose coefficients lie in the bins."""

@@ -29,7 +29,7 @@ class Bins:
     def zero(self) -> NDArray[np.int64]:
         """Half the width [bands] of zero's bin, a step less what is added before cutting; the bins' ends tell."""
         high = self.high[:, 0, 0].astype(np.int64)
-        return self.step - np.where(high >= 0, -high - 1, high) % self.step
+        return np.asarray(self.step - np.where(high >= 0, -high - 1, high) % self.step, np.int64)
 
     @property
     def middle(self) -> NDArray[np.float64]:

@@ -74,6 +74,11 @@ class _Decisions:
 
 def encode(layer: Layer, planes: Planes, geometry: Geometry, first_mean: int) -> bytes:
     """The body of a packet: one layer of Y, U and V, symbols [bands, h, w]."""
+    return range_coder.encode(*decide(layer, planes, geometry, first_mean), initial())
+
+
+def decide(layer: Layer, planes: Planes, geometry: Geometry, first_mean: int) -> tuple[list[int], list[int]]:
+    """The decisions of a packet in the order of the stream: their contexts (RAW: none), and their bits."""
     decisions = _Decisions()
     for plane, (symbols, places) in enumerate(zip(planes, geometry.places(), strict=True)):
         offset = CONTEXTS if plane else 0
@@ -84,7 +89,7 @@ def encode(layer: Layer, planes: Planes, geometry: Geometry, first_mean: int) ->
                 _means(decisions, keys, symbols[sub.bands[0]], first_mean, offset)
             else:
                 flagged += _sub_band(decisions, keys, sub, symbols[list(sub.bands)], flagged, offset)
-    return range_coder.encode(*decisions.sorted(), initial())
+    return decisions.sorted()
 
 
 def _means(decisions: _Decisions, keys: Ints, means: Symbols, first: int, offset: int) -> None:
@@ -100,7 +105,7 @@ def _sub_band(
 ) -> NDArray[np.bool_]:
     """Add the decisions of a sub-band [n, h, w]; returns where it was flagged as not empty."""
     magnitudes = np.abs(symbols.astype(np.int64))
-    some = magnitudes.any(0)
+    some = np.asarray((magnitudes > 0).any(0))
     if sub.flagged:
         around = left(some.astype(np.int64)) + upper(some.astype(np.int64))
         context = offset + FLAG + 12 * sub.kind + 3 * np.minimum(flagged, 3) + around
@@ -109,11 +114,11 @@ def _sub_band(
     else:
         coded = np.ones_like(some)
     at = np.flatnonzero(coded)
-    small = np.minimum(magnitudes, 2)
+    small: Ints = np.minimum(magnitudes, 2)
     around = (left(small) + upper(small)).reshape(len(symbols), -1)[:, at]
     own = magnitudes.reshape(len(symbols), -1)[:, at]
     keys = keys.ravel()[at] + _STEPS * np.arange(len(symbols))[:, None]
-    before = np.cumsum(own > 0, 0) - (own > 0)
+    before: Ints = np.cumsum(own > 0, 0) - (own > 0)
     context = offset + SIGNIFICANT + 4 * (5 * sub.kind + around) + np.minimum(before, 3)
     decisions.add((keys + 1).ravel(), context.ravel(), (own > 0).ravel())
     more = offset + MORE + 4 * (3 * sub.later + around // 2)
@@ -125,7 +130,8 @@ def _sub_band(
     decisions.length(keys[here] + 1 + UNARY, offset + ESCAPE, own[here] - UNARY)
     here = own > 0
     decisions.add(keys[here] + _STEPS - 1, RAW, signs[here])
-    return some & sub.flagged
+    flagged_here: NDArray[np.bool_] = np.logical_and(some, sub.flagged)
+    return flagged_here
 
 
 def decode(layer: Layer, body: bytes, bands: int, geometry: Geometry, first_mean: int) -> list[Symbols]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import tee
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from sensic.model import Model
 from sensic.sensing import contexts, golomb, linear, total_variation
 from sensic.sensing.bins import Bins, rounded
 from sensic.sensing.layout import layers
-from sensic.sensing.learned import LearnedDecoder, deviation_map
+from sensic.sensing.learned import LearnedDecoder, Recovered, deviation_map
+from sensic.sensing.linear import Points
 from sensic.sensing.operators import WalshHadamard
 from sensic.sensing.packets import Packet, split
 from sensic.sensing.prediction import Geometry
@@ -119,52 +119,72 @@ class SensingDecoder:
 
     def frames(self, blocks: Iterable[Block]) -> Iterator[Frame]:
         """Frames in order."""
-        groups = (self.group(block.frames, split(block.payload)) for block in blocks)
-        for group, planes in self._learned_planes(groups) if self._learned else self._planes(groups):
+        return self.received((block.frames, split(block.payload)) for block in blocks)
+
+    def received(self, groups: Iterable[tuple[tuple[FrameRecord, ...], Iterable[Packet]]]) -> Iterator[Frame]:
+        """Frames of groups of which only some packets came."""
+        known = (
+            _Group(records, self._packets.bins(p for p in packets if p.layer < self._keep))
+            for records, packets in groups
+        )
+        for group, planes in self._learned_planes(known) if self._learned else self._planes(known):
             yield from self._frames(group.records, planes)
 
-    def group(self, records: tuple[FrameRecord, ...], packets: Iterable[Packet]) -> _Group:
-        """What is known of a group from those packets of it that are there."""
-        return _Group(records, self._packets.bins(p for p in packets if p.layer < self._keep))
-
-    def pictures(self, groups: Iterable[Iterable[Packet]]) -> Iterator[Planes]:
-        """Planes [frames, H, W] of groups of packets, as they came over a lossy line."""
-        found = (self.group((), packets) for packets in groups)
-        for _, planes in self._learned_planes(found) if self._learned else self._planes(found):
-            yield planes
-
     def _planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
-        grey = np.full((self._settings.frames, 2 * self._operator.block, 2 * self._operator.block), self._grey)
-        unknown = self._operator.forward(grey)[:, :1, :1].astype(np.float64)
-        last = [unknown] * 3  # measurements to stand for those that are lost
+        """By measurements that are likely: those of the group before stand for means that are lost."""
+        block, middle = self._operator.block, 1 << (self._info.depth - 1)
+        grey = self._operator.forward(np.full((self._settings.frames, block, block), middle)).astype(np.float64)
+        last = [grey] * 3
         for group in groups:
-            planes = []
-            for number, bins in enumerate(group.bins):
-                points, some = linear.reconstruction_points(bins), bins.arrived[:, None, None]
-                points = np.where(some, points, last[number])
-                if isinstance(self._operator, WalshHadamard):  # only the mean is like that of the group before
-                    last[number] = np.concatenate((points[:1], np.broadcast_to(unknown[1:], points[1:].shape)))
-                samples = linear.recover(points, self._operator)
-                if self._decoder == "tv":
-                    samples = self._smooth(samples, bins)
-                planes.append(samples)
-            yield group, (planes[0], planes[1], planes[2])
+            planes = [self._samples(bins, before) for bins, before in zip(group.bins, last, strict=True)]
+            last = [self._means(points, grey) for points, _ in planes]
+            yield group, (planes[0][1], planes[1][1], planes[2][1])
 
-    def _smooth(self, samples: NDArray[np.float64], bins: Bins) -> NDArray[np.float64]:
-        assert isinstance(self._operator, WalshHadamard)
-        scale = 1 << (self._info.depth - 8)
-        return total_variation.within_bins(samples / scale, bins, self._operator) if scale == 1 else samples
+    def _samples(self, bins: Bins, before: Points) -> tuple[Points, NDArray[np.float64]]:
+        """Measurements, and samples of them."""
+        points = np.where(bins.arrived[:, None, None], linear.reconstruction_points(bins), before)
+        samples = linear.recover(points, self._operator)
+        if self._decoder == "tv" and isinstance(self._operator, WalshHadamard):
+            samples = total_variation.within_bins(samples, bins, self._operator)
+        return points, samples
+
+    def _means(self, points: Points, grey: Points) -> Points:
+        if not isinstance(self._operator, WalshHadamard):
+            return grey
+        means = np.zeros_like(points)
+        means[0] = points[0]
+        return means
 
     def _learned_planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
         assert self._learned is not None
         own, *copies = tee(groups, 4)
-        recovered = [
-            self._learned.recover((group.bins[plane] for group in copy), self._info.depth)
-            for plane, copy in enumerate(copies)
-        ]
-        for group, *planes in zip(own, *recovered, strict=True):
+        depth = self._info.depth
+
+        def recovered(plane: int, copy: Iterator[_Group]) -> Iterator[Recovered]:
+            assert self._learned is not None
+            return self._learned.recover((group.bins[plane] for group in copy), depth)
+
+        streams = [recovered(plane, copy) for plane, copy in enumerate(copies)]
+        for group, y, u, v in zip(own, *streams, strict=True):
             if self._uncertainty:
-                y, u, v = (deviation_map(one.variance, self._info.depth) for one in planes)
+                shown = deviation_map(y.variance, depth).astype(np.uint16) << (depth - 8)
+                empty = [np.full(one.pictures.shape, 1 << (depth - 1)) for one in (u, v)]
+                yield group, (shown, empty[0], empty[1])
             else:
-                y, u, v = (self._whole(one.pictures, bins) for one, bins in zip(planes, group.bins, strict=True))
-            yield group, (y, u, v)
+                planes = [self._whole(one, bins) for one, bins in zip((y, u, v), group.bins, strict=True)]
+                yield group, (planes[0], planes[1], planes[2])
+
+    def _whole(self, one: Recovered, bins: Bins) -> NDArray[np.int64]:
+        assert isinstance(self._operator, WalshHadamard)
+        return rounded(one.pictures, bins, self._operator, (1 << self._info.depth) - 1)[0]
+
+    def _frames(self, records: tuple[FrameRecord, ...], planes: Planes) -> Iterator[Frame]:
+        info, peak = self._info, (1 << self._info.depth) - 1
+        chroma = chroma_shape(info.height, info.width)
+        whole = [
+            np.clip(np.rint(plane[:, : shape[0], : shape[1]]), 0, peak).astype(np.uint8 if peak < 256 else np.uint16)
+            for plane, shape in zip(planes, ((info.height, info.width), chroma, chroma), strict=True)
+        ]
+        for number, record in enumerate(records):
+            y, u, v = (plane[number] for plane in whole)
+            yield Frame(y, u, v, info.depth, record.pts, info.time_base, record.duration, info.colour)

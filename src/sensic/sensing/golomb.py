@@ -74,11 +74,15 @@ class _Codes:
         self._words.append(words.ravel())
         self._lengths.append(np.broadcast_to(np.asarray(lengths, np.int64), keys.shape).ravel())
 
-    def add(self, keys: Ints, values: Ints, k: Ints, negative: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None = None) -> None:
+    def add(
+        self, keys: Ints, values: Ints, k: Ints, negative: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None = None
+    ) -> None:
         """Golomb–Rice codes; with ``negative``, a bit of sign behind each that is not 0."""
         ones = values >> k
         long = ones >= LONGEST
-        words = np.where(long, (1 << 2 * LONGEST) - (1 << LONGEST) | values, ((1 << ones) - 1 << 1) << k | values & (1 << k) - 1)
+        words = np.where(
+            long, (1 << 2 * LONGEST) - (1 << LONGEST) | values, ((1 << ones) - 1 << 1) << k | values & (1 << k) - 1
+        )
         lengths = np.where(long, 2 * LONGEST, ones + 1 + k)
         if negative is not None:
             some = values > 0

@@ -1,6 +1,7 @@
-"""Probabilities of a bit 1 at the start of every packet, in 1/256, for each context: what natural video has on average.
+"""Probabilities of a bit 1 at the start of every packet, in 1/256, for each context. Part of the format.
 
-Counted by ``benchmarks/sensing_statistics.py`` in eight clips at six qualities, single frames and groups of four. Part of the format.
+Counted in eight clips of natural video at the qualities 14, 20, … 44, in single frames and groups of four; 128 where a
+context never came up.
 """
 
 PROBABILITIES = bytes.fromhex(

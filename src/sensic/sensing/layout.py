@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from sensic.sensing.operators import Operator, WalshHadamard
 
@@ -67,5 +68,5 @@ def _even(bands: int) -> tuple[Layer, ...]:
             SubBand(tuple(range(first, min(first + _TOGETHER, end))), _ANY_CLASS, 1)
             for first in range(start, end, _TOGETHER)
         )
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
     )

@@ -17,6 +17,7 @@ from sensic.errors import BackendError, ModelError, UsageError
 from sensic.model import SENSING_GRAPHS, Model
 from sensic.runtime.onnxruntime import OnnxBackend
 from sensic.sensing.bins import BLOCK, Bins, project
+from sensic.sensing.linear import reconstruction_points
 from sensic.sensing.operators import WalshHadamard
 
 Array = NDArray[np.float32]
@@ -39,7 +40,6 @@ _GAIN = np.float32(OPERATOR.gain**0.5)  # an integer measurement is an orthonorm
 _NOTHING_KNOWN = 4096.0
 _WHITE = 16  # 8-bit levels of deviation
 _TOLERANCE = 1e-2  # 8-bit levels
-_FEW, _FIRST_MEAN = 4.0, 1.3  # symbols that the statistics of a band begin with, and their mean magnitude
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,13 @@ class LearnedDecoder:
         if window < 1:
             raise UsageError(f"a window has at least 1 group, not {window}")
         waiting: list[_Heard] = []
-        memory, last = None, None
+        heard: _Heard | None = None
+        last: _Heard | None = None
         source = iter(groups)
         while True:
             for bins in source:
-                waiting.append(self._listen(bins, depth, memory))
-                memory = waiting[-1].memory
+                heard = self._listen(bins, depth, heard)
+                waiting.append(heard)
                 if len(waiting) == window + AHEAD:
                     break
             if not waiting:
@@ -87,15 +88,19 @@ class LearnedDecoder:
             yield from self._write(waiting, count, last, depth)
             last, waiting = waiting[count - 1], waiting[count:]
 
-    def _listen(self, bins: Bins, depth: int, memory: Array | None) -> _Heard:
+    def _listen(self, bins: Bins, depth: int, before: _Heard | None) -> _Heard:
         bands, h, w = bins.low.shape
         if bands != OPERATOR.bands:
             raise UsageError(
                 f"the learned decoder knows wht with {OPERATOR.frames} frames, {OPERATOR.bands} bands, not {bands}"
             )
         inputs = prepared(bins, depth)
-        if memory is None:
+        if before is None:
             memory = np.zeros((1, 2 * self._layers * self._hidden, h, w), np.float32)
+        else:
+            memory = before.memory
+            if not bins.arrived[0]:  # a mean that is lost is likely the last one
+                inputs["points"][:, 0] = before.inputs["points"][:, 0]
         heard, latent, _, memory = self._backend.run("listen", {**_some(inputs, "listen"), "memory": memory})
         linear = OPERATOR.adjoint(inputs["points"][0]) / _GAIN
         return _Heard(bins, inputs, linear, heard, latent, memory)
@@ -165,19 +170,6 @@ def prepared(bins: Bins, depth: int) -> dict[str, Array]:
     half = np.where(bins.arrived, bins.zero / scale, _NOTHING_KNOWN)
     arrays = {"points": points, "low": low, "high": high, "half": half}
     return {key: np.asarray(value, np.float32)[None] for key, value in arrays.items()}
-
-
-def reconstruction_points(bins: Bins) -> NDArray[np.float64]:
-    """Where in their bins measurements are on average: that of an exponential distribution, of which the mean of the
-    magnitudes tells the rate."""
-    step = bins.step[:, None, None].astype(np.float64)
-    positive, some = bins.low > 0, (bins.low > 0) | (bins.high < 0)
-    inner = np.where(positive, bins.low - 0.5, -bins.high - 0.5)
-    magnitude = np.where(some, np.floor(inner / step) + 1, 0)
-    mean = (magnitude.sum((1, 2)) + _FEW * _FIRST_MEAN) / (some.sum((1, 2)) + _FEW)
-    ratio = 1 - 1 / np.maximum(mean, 1.02)
-    share = (-1 / np.log(ratio) - ratio / (1 - ratio))[:, None, None]
-    return np.where(some, np.where(positive, 1, -1) * (inner + share * step), 0)
 
 
 def _some(inputs: dict[str, Array], graph: str) -> dict[str, Array]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sensic.container import varint
-from sensic.container.integers import CRC_BYTES, Cursor, seal, unseal
+from sensic.container.integers import CRC_BYTES, Cursor, seal, unseal, varint
 from sensic.errors import DamagedError
 from sensic.sensing.quantiser import QUALITIES
 
@@ -19,7 +18,7 @@ _LAYER, _REPEATED = 7, 8
 
 @dataclass(frozen=True)
 class Packet:
-    """``layer`` 0 (coarsest) to 3, coded at ``quality`` 0 to 63; ``repeated`` marks the second of two that are alike."""
+    """``layer`` 0 (coarsest) to 3, coded at ``quality`` 0 to 63; ``repeated``: the second of two that are alike."""
 
     layer: int
     quality: int

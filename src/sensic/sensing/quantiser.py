@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 QUALITIES = 64
 ROUNDING = (29, 25, 21, 17, 12, 7)
 """In 1/64 of a step, from the best to the worst quality of an octave: the rate falls between steps by widening zero's
-bin. Coarser steps for some bands cost 0.3 to 0.9 dB more at equal rate (docs/decisions/0010-sensing.md)."""
+bin. Coarser steps for some bands cost 0.3 to 0.9 dB more at equal rate (docs/decisions/0011-sensing.md)."""
 
 
 class Quantiser:

@@ -50,7 +50,7 @@ class SensingSettings:
         _ = self.built  # its errors come now
 
     @cached_property
-    def built(self) -> Operator:
+    def built(self) -> WalshHadamard | Scrambled:
         """The operator itself."""
         if self.operator == "wht":
             return WalshHadamard(self.frames)

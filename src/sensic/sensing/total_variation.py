@@ -52,15 +52,20 @@ def gap_tv(
 
 
 def within_bins(
-    frames: NDArray[Any], bins: Bins, operator: WalshHadamard, *, iterations: int = 10, weight: float = 2.0
+    frames: NDArray[Any], bins: Bins, operator: WalshHadamard, *, iterations: int = 5, weight: float = 0.015
 ) -> NDArray[np.float64]:
     """Frames [frames, H, W] near the given ones, with less total variation, whose measurements lie in their ``bins``.
 
-    ``weight`` fits samples of 0 to 255. Raises UsageError.
+    ``weight`` is in steps of the quantiser (orthonormal, the median of the bands that arrived). The defaults gain 0.25
+    to 1.4 dB over linear decoding in all of Drop, Runner and Traffic from quality 8 to 44; three times the weight loses
+    in Traffic. Raises UsageError.
     """
     _check(iterations, weight)
+    if not bins.arrived.any():
+        return project(frames, bins, operator)
+    step = float(np.median(bins.step[bins.arrived])) / operator.gain**0.5
     for _ in range(iterations):
-        frames = project(denoised(frames.astype(np.float32), weight), bins, operator)
+        frames = project(denoised(frames.astype(np.float32), weight * step), bins, operator)
     return frames
 
 

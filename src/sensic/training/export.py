@@ -30,7 +30,7 @@ from sensic.training.card import card
 from sensic.training.weights import check_finite
 
 OPSET = 17
-QUALITY_OFFSETS: Mapping[str, int | list[int]] = {"intra": 5, "inter": [-3, 1, -3, 4]}
+QUALITY_OFFSETS: Mapping[str, int | list[int]] = {"intra": 9, "inter": [-4, 0, -4, 5]}
 """How much better than asked for the frames of a group are coded: the first one, then a pattern that repeats."""
 
 

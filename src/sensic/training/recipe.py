@@ -96,8 +96,8 @@ class Sequence:
     phases: tuple[Phase, ...] = (Phase(0.0, 2), Phase(0.15, 4), Phase(0.5, 6), Phase(0.85, 12))
     quality_power: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     tape: Count = 12_000
-    intra: Offset = 5
-    inter: tuple[Offset, ...] = (-3, 1, -3, 4)
+    intra: Offset = 9
+    inter: tuple[Offset, ...] = (-4, 0, -4, 5)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -49,7 +49,7 @@ def test_any_coding_keeps_the_truth_in_the_bins(seed: int, batch: int) -> None:
     assert (y <= found.high).all()
     here = coding.arrives[..., None, None].expand_as(y)
     assert ((found.low <= found.points) & (found.points <= found.high))[here].all()
-    assert (found.points[~here] == 0).all()
+    assert (found.points[:, :, 1:][~here[:, :, 1:]] == 0).all()
     assert ((found.half == NOTHING_KNOWN) == ~coding.arrives).all()
 
 
@@ -69,3 +69,13 @@ def test_layers_go_from_coarse_to_fine_and_lost_ones_are_whole() -> None:
     counts = torch.stack([coding.arrives[..., layer == k].float().mean(-1) for k in range(4)])
     assert ((counts == 0) | (counts == 1)).all()
     assert 0.5 < counts.mean() < 0.97
+
+
+def test_a_mean_that_is_lost_is_the_last_one() -> None:
+    y = coefficients(2).repeat(1, 3, 1, 1, 1)
+    arrives = torch.ones(1, 3, COEFFICIENTS, dtype=torch.bool)
+    arrives[:, 1:, 0] = False
+    points = quantised(y, Coding.even(torch.tensor([8.0]), torch.tensor([0.33]), arrives)).points
+    assert torch.equal(points[:, 1, 0], points[:, 0, 0])
+    assert torch.equal(points[:, 2, 0], points[:, 0, 0])
+    assert points[:, 0, 0].abs().max() > 0

@@ -88,7 +88,7 @@ void sensic_stripe(sensic_encoder *encoder, sensic_lines luma, sensic_lines u, s
         const void *(*const from)[2 * BLOCK] = part < 2 ? luma : part == 2 ? u : v;
         if (part == 1 && encoder->row + BLOCK >= encoder->settings.height)
             continue;
-        for (int frame = 0; frame < encoder->settings.frames; frame++)
+        for (int frame = 0; frame < encoder->settings.frames && frame < SENSIC_FRAMES; frame++)
             for (int i = 0; i < BLOCK; i++)
                 lines[frame][i] = from[frame][i + (part == 1 ? BLOCK : 0)];
         code_row(encoder, part < 2 ? 0 : part - 1, first && part != 1, part < 2 ? encoder->settings.width : half, lines);

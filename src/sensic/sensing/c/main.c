@@ -1,10 +1,11 @@
 /*
  * Encodes raw video and writes the packets of its groups to standard output, one after the other:
  *
- *     sense FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect]
+ *     sense FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM]]
  *
  * FILE holds the planes Y, U, V of each frame, samples of one byte, or of two (the processor's order) where DEPTH is 10.
- * Lines are read as a camera hands them over: never more than a stripe of each frame of a group is in memory.
+ * ROOM is how many bytes there are for the packets of a group. Lines are read as a camera hands them over: never more
+ * than a stripe of each frame of a group is in memory.
  */
 #include "sensic.h"
 
@@ -12,15 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef SENSE_ROOM
-#define SENSE_ROOM (1 << 26)
-#endif
-
 enum { WIDEST = 16384, LUMA = 2 * SENSIC_BLOCK, CHROMA = SENSIC_BLOCK };
 
 static sensic_encoder encoder;
 static sensic_column columns[SENSIC_COLUMNS(WIDEST)];
-static uint8_t room[SENSE_ROOM];
+static uint8_t room[1 << 26];
 static uint8_t samples[3][SENSIC_FRAMES][LUMA][2 * WIDEST];
 
 static void write_out(void *user, const uint8_t *bytes, size_t count)
@@ -72,8 +69,8 @@ static int encode_group(FILE *file, const sensic_settings *s, const long starts[
 
 int main(int count, char **words)
 {
-    if (count < 8 || count > 9)
-        return fail("FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect]");
+    if (count < 8 || count > 10)
+        return fail("FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM]]");
     const sensic_settings s = {
         .width = atoi(words[2]),
         .height = atoi(words[3]),
@@ -81,9 +78,10 @@ int main(int count, char **words)
         .frames = atoi(words[5]),
         .quality = atoi(words[6]),
         .coder = strcmp(words[7], "rice") ? SENSIC_RANGE : SENSIC_RICE,
-        .protect = count > 8,
+        .protect = count > 8 && !strcmp(words[8], "protect"),
     };
-    if (sensic_begin(&encoder, &s, columns, SENSIC_COLUMNS(WIDEST), room, sizeof room) != SENSIC_OK)
+    const size_t most = count > 9 ? (size_t)strtoul(words[9], NULL, 10) : sizeof room;
+    if (most > sizeof room || sensic_begin(&encoder, &s, columns, SENSIC_COLUMNS(WIDEST), room, most) != SENSIC_OK)
         return fail("a setting is out of range");
     FILE *const file = fopen(words[1], "rb");
     if (!file || fseek(file, 0, SEEK_END))

@@ -24,9 +24,10 @@ SAMPLES = BLOCK * BLOCK
 
 class Scrambled:
     """Of each 16×16 block of each frame: the samples permuted, some with their sign turned (both by ``seed``, alike in
-    all blocks), transformed by a Hadamard matrix in natural order, and the first ``measurements`` (1 to 256) kept.
+    all blocks), transformed by a Hadamard matrix, and of the results, permuted too, the first ``measurements`` (1 to 256) kept.
 
-    Band 256 t + k, or t × measurements + k where fewer are kept, is number k of frame t. A Aᵀ = ``gain`` I, 256. A
+    Band t × measurements + k is number k of frame t. The rows that are kept must not be the first ones in natural order:
+    of 128 those are the same for samples 128 apart. A Aᵀ = ``gain`` I, 256. A
     structurally random matrix (Do, Gan, Nguyen and Tran, 2012). Raises UsageError for numbers out of range.
     """
 
@@ -40,6 +41,7 @@ class Scrambled:
         generator = SplitMix64(seed)
         self._order = np.array(generator.permutation(SAMPLES), np.intp)
         self._signs = 1 - 2 * np.array(generator.bits(SAMPLES), np.int32)
+        self._rows = np.array(generator.permutation(SAMPLES)[:measurements], np.intp)
         self.seed, self.measurements, self.frames = seed, measurements, frames
         self.bands = measurements * frames
 
@@ -50,7 +52,7 @@ class Scrambled:
     def forward(self, x: Samples) -> NDArray[np.int32]:
         blocks = blocks_of(np.asarray(x, np.int32), self.frames, BLOCK)
         samples = blocks.reshape(*blocks.shape[:-2], SAMPLES)[..., self._order] * self._signs
-        kept = butterflies(samples, -1)[..., : self.measurements]
+        kept = butterflies(samples, -1)[..., self._rows]
         bands = kept.reshape(*kept.shape[:-2], self.bands)
         return np.ascontiguousarray(np.moveaxis(bands, -1, -3), np.int32)
 
@@ -58,7 +60,7 @@ class Scrambled:
         last = wide(bands_last(y, self.bands))
         leading = last.shape[:-1]
         padded = np.zeros((*leading, self.frames, SAMPLES), last.dtype)
-        padded[..., : self.measurements] = last.reshape(*leading, self.frames, self.measurements)
+        padded[..., self._rows] = last.reshape(*leading, self.frames, self.measurements)
         samples = np.empty_like(padded)
         samples[..., self._order] = butterflies(padded, -1) * self._signs
         return group_of(samples.reshape(*leading, self.frames, BLOCK, BLOCK))

@@ -65,8 +65,11 @@ def quantised(coefficients: Tensor, coding: Coding) -> Measured:
     here = coding.arrives[..., None, None]
     nothing = values.new_tensor(NOTHING_KNOWN)
     half = torch.where(coding.arrives, (step * (1 - cut))[..., 0, 0] / GAIN, nothing)
+    points = torch.where(some & here, point / GAIN, 0.0)
+    for t in range(1, points.shape[1]):  # a mean that is lost is likely the last one
+        points[:, t, 0] = torch.where(here[:, t, 0], points[:, t, 0], points[:, t - 1, 0])
     return Measured(
-        torch.where(some & here, point / GAIN, 0.0),
+        points,
         torch.where(here, low / GAIN, -nothing),
         torch.where(here, high / GAIN, nothing),
         half,
