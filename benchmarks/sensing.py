@@ -5,7 +5,8 @@
 Matroska files, JPEG files (Pillow, optimised Huffman tables, one for each frame), raw H.264 streams. "JPEG, scans only"
 leaves out the headers and tables that JPEG files repeat, in JPEG's favour. PSNR is of the mean squared error over all
 frames, peak 255. PSNR at a rate is interpolated between the measured points, linear in the rate's logarithm, and left
-out where there are none on both sides. x264 between frames is shown for what it is: a motion search and a frame store better.
+out where there are none on both sides. x264 between frames is shown for what it is: a motion search and a frame
+store better.
 
 Writes ``sensing.json`` and ``sensing.md``.
 """
@@ -33,6 +34,7 @@ from sensic.model import Model
 from sensic.sensing import SensingDecoder, SensingEncoder, SensingSettings
 from sensic.sensing.matlab import read_arrays
 from sensic.video import Frame, VideoInfo, VideoSource
+from sensic.video.planes import frame_of, planes_of
 
 Pictures = NDArray[np.uint8]  # [frames, H, W]
 
@@ -118,12 +120,12 @@ def x264(pictures: Pictures, path: Path, gop: int, name: str) -> Measured:
         options = {"preset": "medium", "crf": str(crf), "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0"}
         with av.open(str(raw), "w", format="h264") as writer:
             output = writer.add_stream("libx264", rate=_RATE, options=options)
-            output.width, output.height, output.pix_fmt = pictures.shape[2], pictures.shape[1], "gray"
-            for picture in pictures:
-                writer.mux(output.encode(av.VideoFrame.from_ndarray(picture, "gray")))
+            output.width, output.height, output.pix_fmt = pictures.shape[2], pictures.shape[1], "yuv420p"
+            for frame in frames_of(pictures):
+                writer.mux(output.encode(frame_of(frame.planes, 8)))
             writer.mux(output.encode(None))
         with av.open(str(raw)) as reader:
-            found = np.stack([frame.to_ndarray(format="gray") for frame in reader.decode(video=0)])
+            found = np.stack([planes_of(picture)[0] for picture in reader.decode(video=0)])
         yield name, Point(f"crf {crf}", 8 * raw.stat().st_size / pictures.size, psnr(found, pictures))
 
 

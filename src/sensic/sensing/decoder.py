@@ -15,6 +15,7 @@ from sensic.errors import UsageError
 from sensic.model import Model
 from sensic.sensing import contexts, golomb, linear, total_variation
 from sensic.sensing.bins import Bins, rounded
+from sensic.sensing.concealment import concealed
 from sensic.sensing.layout import layers
 from sensic.sensing.learned import LearnedDecoder, Recovered, deviation_map
 from sensic.sensing.linear import Points
@@ -131,29 +132,17 @@ class SensingDecoder:
             yield from self._frames(group.records, planes)
 
     def _planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
-        """By measurements that are likely: those of the group before stand for means that are lost."""
-        block, middle = self._operator.block, 1 << (self._info.depth - 1)
-        grey = self._operator.forward(np.full((self._settings.frames, block, block), middle)).astype(np.float64)
-        last = [grey] * 3
-        for group in groups:
-            planes = [self._samples(bins, before) for bins, before in zip(group.bins, last, strict=True)]
-            last = [self._means(points, grey) for points, _ in planes]
-            yield group, (planes[0][1], planes[1][1], planes[2][1])
+        own, copy = tee(groups)
+        points = concealed((group.bins for group in copy), self._operator, 1 << (self._info.depth - 1))
+        for group, measured in zip(own, points, strict=True):
+            y, u, v = (self._samples(*pair) for pair in zip(measured, group.bins, strict=True))
+            yield group, (y, u, v)
 
-    def _samples(self, bins: Bins, before: Points) -> tuple[Points, NDArray[np.float64]]:
-        """Measurements, and samples of them."""
-        points = np.where(bins.arrived[:, None, None], linear.reconstruction_points(bins), before)
+    def _samples(self, points: Points, bins: Bins) -> NDArray[np.float64]:
         samples = linear.recover(points, self._operator)
         if self._decoder == "tv" and isinstance(self._operator, WalshHadamard):
             samples = total_variation.within_bins(samples, bins, self._operator)
-        return points, samples
-
-    def _means(self, points: Points, grey: Points) -> Points:
-        if not isinstance(self._operator, WalshHadamard):
-            return grey
-        means = np.zeros_like(points)
-        means[0] = points[0]
-        return means
+        return samples
 
     def _learned_planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
         assert self._learned is not None

@@ -24,10 +24,11 @@ SAMPLES = BLOCK * BLOCK
 
 class Scrambled:
     """Of each 16×16 block of each frame: the samples permuted, some with their sign turned (both by ``seed``, alike in
-    all blocks), transformed by a Hadamard matrix, and of the results, permuted too, the first ``measurements`` (1 to 256) kept.
+    all blocks), transformed by a Hadamard matrix, and of the results, permuted too, the first ``measurements`` (1 to
+    256) kept.
 
-    Band t × measurements + k is number k of frame t. The rows that are kept must not be the first ones in natural order:
-    of 128 those are the same for samples 128 apart. A Aᵀ = ``gain`` I, 256. A
+    Band t × measurements + k is number k of frame t. The rows that are kept must not be the first ones in natural
+    order: of 128 those are the same for samples 128 apart. A Aᵀ = ``gain`` I, 256. A
     structurally random matrix (Do, Gan, Nguyen and Tran, 2012). Raises UsageError for numbers out of range.
     """
 
