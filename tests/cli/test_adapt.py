@@ -87,4 +87,5 @@ def test_every_stage_says_how_far_it_is() -> None:
     assert view.text(SimpleNamespace(stage="training", part=Progress(5, 10, 0, 1.0))).startswith("preparing  5/10")
     assert view.text(SimpleNamespace(stage="training", part=part)).startswith("step 5  50.0%")
     assert view.text(SimpleNamespace(stage="judging", part=Progress(5, 10, 0, 1.0))) == "judging  5/10 files"
+    assert view.text(SimpleNamespace(stage="counting", part=Progress(7, 100, 0, 2.0))) == "counting symbols  7%"
     assert view.position(SimpleNamespace(stage="training", part=part)) == (0.5, 1.0)

@@ -55,7 +55,7 @@ def first(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Adap
 def test_all_of_it(first: tuple[AdaptReport, list[AdaptProgress]], footage: Path) -> None:
     report, told = first
     assert report.steps > 0
-    assert list(dict.fromkeys(p.stage for p in told)) == ["reading", "packing", "training", "judging"]
+    assert list(dict.fromkeys(p.stage for p in told)) == ["reading", "packing", "training", "counting", "judging"]
     assert [note.split(": ")[0] for note in report.notes] == ["left out"]
     comparison = report.comparison
     assert {p.quality for p in comparison.points} == {0, 16, 32, 47, 63}
