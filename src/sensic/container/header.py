@@ -7,7 +7,7 @@ Layout (integers as in ``sensic.container.integers``)::
     byte       quality (bits 0-5), low latency (bit 6), depth 10 instead of 8 (bit 7)
     byte       profile: 0 neural, 1 perceptual, 2 sensing
     varint     frames in a group of pictures at most, 1 to 4,096
-    32 bytes   SHA-256 of the model file
+    32 bytes   SHA-256 of the model file; in the sensing profile the operator, as in ``sensic.sensing.settings``
     varint     width, then height
     varint     numerator, then denominator of the time base in seconds, both below 2**31
     varint     numerator of the frames per second, 0 where unknown; unless 0, varint: the denominator; below 2**31
@@ -62,8 +62,8 @@ _OUTSIDE_JSON = ("width", "height", "depth", "time_base", "rate", "frame_count",
 class StreamHeader:
     """How the stream was coded, and what video it is.
 
-    ``model`` is the SHA-256 of the model file (32 bytes), ``quality`` 0 to 63, ``gop`` 1 to 4,096 frames.
-    Raises UsageError for values outside these ranges.
+    ``model`` is the SHA-256 of the model file or describes the operator (32 bytes), ``quality`` 0 to 63, ``gop`` 1 to
+    4,096 frames. Raises UsageError for values outside these ranges.
     """
 
     model: bytes
