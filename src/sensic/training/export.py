@@ -7,7 +7,8 @@ import io
 import secrets
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ QUALITY_OFFSETS: Mapping[str, int | list[int]] = {"intra": 9, "inter": [-4, 0, -
 
 
 class _Method(nn.Module):
-    def __init__(self, codec: FrozenCodec, method: Callable[..., Any]) -> None:
+    def __init__(self, owner: nn.Module, method: Callable[..., Any]) -> None:
         super().__init__()
-        self.codec = codec
+        self.owner = owner
         self.method = method
 
     def forward(self, *inputs: Tensor) -> Any:
@@ -48,18 +49,29 @@ def export_graph(codec: FrozenCodec, name: str) -> bytes:
     """One network as an ONNX file with free height and width."""
     inputs, outputs = graph_signatures(codec)[name]
     example = tuple(torch.zeros(s) if s else torch.zeros(1, dtype=torch.int64) for s in inputs.values())
-    axes = {k: {2: f"{k}_height", 3: f"{k}_width"} for k, s in inputs.items() if s} | {
-        k: {2: f"{k}_height", 3: f"{k}_width"} for k in outputs
-    }
+    maps = [*(k for k, s in inputs.items() if s), *outputs]
+    axes = {k: {2: f"{k}_height", 3: f"{k}_width"} for k in maps}
+    return onnx_file(codec, name, example, list(inputs), list(outputs), axes)
+
+
+def onnx_file(
+    owner: nn.Module,
+    name: str,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> bytes:
+    """The method ``name`` of ``owner`` as an ONNX file; ``axes`` names those that are free, by input and output."""
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Method(codec, getattr(codec, name)),
+            _Method(owner, getattr(owner, name)),
             example,
             file,  # type: ignore[arg-type]
-            input_names=list(inputs),
-            output_names=list(outputs),
+            input_names=inputs,
+            output_names=outputs,
             dynamic_axes=axes,
             opset_version=OPSET,
             do_constant_folding=True,
@@ -146,11 +158,7 @@ def export_model(
     """
     vae = copy.deepcopy(vae).cpu().eval()
     check_finite(vae.state_dict())
-    directory = Path(directory)
-    if directory.exists() and not replaceable(directory):
-        raise OutputError(f"{directory} exists and is not a model: it is left alone, choose another name")
-    part = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.part")
-    try:
+    with new_model(Path(directory)) as part:
         _write(vae, part, name, facts, quality_offsets)
         if calibrate:
             seen = calibrate(Model.load(part))
@@ -159,15 +167,25 @@ def export_model(
         model = Model.load(part)
         check_golden(OnnxBackend(model, 1), model)
         (part / "README.md").write_text(card(model), encoding="utf-8")
-        replace_directory(part, directory)
+    return model.id
+
+
+@contextmanager
+def new_model(directory: Path) -> Iterator[Path]:
+    """Where to write a model that takes its place at the end, whole or not at all. Raises OutputError."""
+    if directory.exists() and not _replaceable(directory):
+        raise OutputError(f"{directory} exists and is not a model: it is left alone, choose another name")
+    part = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        _replace_directory(part, directory)
     except OSError as error:
         raise OutputError(f"can't write the model {directory}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return model.id
 
 
-def replaceable(directory: Path) -> bool:
+def _replaceable(directory: Path) -> bool:
     """Whether a model may be put in the place of this directory: it is one, or empty."""
     return directory.is_dir() and ((directory / "manifest.json").is_file() or not any(directory.iterdir()))
 
@@ -197,7 +215,7 @@ def _write(
     )
 
 
-def replace_directory(part: Path, directory: Path) -> None:
+def _replace_directory(part: Path, directory: Path) -> None:
     """Rename a directory into place; the model that was there goes away only after that."""
     old = directory.with_name(f"{part.name}.old")
     if directory.exists():

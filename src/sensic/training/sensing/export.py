@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import copy
-import io
-import secrets
-import shutil
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save as save_tensors
-from torch import Tensor, nn
+from torch import Tensor
 
-from sensic.errors import OutputError
 from sensic.model import Model
 from sensic.model.files import write_model
 from sensic.networks.sensing import COEFFICIENTS, SensingVAE
 from sensic.sensing.learned import INPUTS, OUTPUTS, LearnedDecoder
 from sensic.training.card import card
-from sensic.training.export import OPSET, replace_directory, replaceable
+from sensic.training.export import new_model, onnx_file
 from sensic.training.weights import check_finite
 
 Arrays = dict[str, NDArray[Any]]
-
-
-class _Method(nn.Module):
-    def __init__(self, vae: SensingVAE, method: Callable[..., Any]) -> None:
-        super().__init__()
-        self.vae = vae
-        self.method = method
-
-    def forward(self, *inputs: Tensor) -> Any:
-        return self.method(*inputs)
 
 
 def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: Mapping[str, Any]) -> Model:
@@ -48,11 +32,8 @@ def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: 
     """
     vae, directory = copy.deepcopy(vae).cpu().eval(), Path(directory)
     check_finite(vae.state_dict())
-    if directory.exists() and not replaceable(directory):
-        raise OutputError(f"{directory} exists and is not a model: it is left alone, choose another name")
-    part = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.part")
     golden = golden_vector(vae)
-    try:
+    with new_model(directory) as part:
         write_model(
             part,
             name=name,
@@ -67,11 +48,6 @@ def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: 
         model = Model.load(part)
         LearnedDecoder(model, 1)
         (part / "README.md").write_text(card(model), encoding="utf-8")
-        replace_directory(part, directory)
-    except OSError as error:
-        raise OutputError(f"can't write the model {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Model.load(directory)
 
 
@@ -79,25 +55,8 @@ def export_graph(vae: SensingVAE, name: str, golden: Arrays) -> bytes:
     """One step of a recurrence as an ONNX file with free height and width."""
     example = tuple(torch.from_numpy(golden[f"in.{key}"]) for key in INPUTS[name])
     maps = [key for key in INPUTS[name] if golden[f"in.{key}"].ndim == 4] + list(OUTPUTS[name])
-    file = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Method(vae, getattr(vae, name)),
-            example,
-            file,  # type: ignore[arg-type]
-            input_names=list(INPUTS[name]),
-            output_names=list(OUTPUTS[name]),
-            dynamic_axes={key: {2: "height", 3: "width"} for key in maps},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    graph = onnx.load_from_string(file.getvalue())
-    graph.graph.name, graph.doc_string = name, ""
-    for node in graph.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(graph, full_check=True)
-    return bytes(graph.SerializeToString())
+    axes = {key: {2: "height", 3: "width"} for key in maps}
+    return onnx_file(vae, name, example, list(INPUTS[name]), list(OUTPUTS[name]), axes)
 
 
 def golden_vector(vae: SensingVAE, height: int = 3, width: int = 5) -> Arrays:
