@@ -35,6 +35,14 @@ def test_a_transposed_convolution_counts_its_inputs() -> None:
     assert multiplications(graph(nodes, {"a": np.ones((4, 5, 2, 2))}, 4)) == (SIDE // 8) ** 2 * 4 * 5 * 4
 
 
+def test_weights_that_a_node_makes() -> None:
+    nodes = [
+        helper.make_node("Identity", ["a"], ["same"]),  # what exporters make of weights that are equal
+        helper.make_node("Conv", ["prediction", "same"], ["out"], strides=[2, 2]),
+    ]
+    assert multiplications(graph(nodes, {"a": np.ones((6, 4, 2, 2))}, 4)) == (SIDE // 16) ** 2 * 6 * 4 * 4
+
+
 def test_shapes_of_inputs() -> None:
     assert input_shape("y", [1, 1, 0, 0]) == (1, 1, SIDE, SIDE)
     assert input_shape("y", [1, 128, 0, 0]) == (1, 128, SIDE // 16, SIDE // 16)

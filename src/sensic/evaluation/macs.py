@@ -47,7 +47,7 @@ def multiplications(graph: bytes) -> int:
     model = onnx.load_from_string(graph)
     nodes = [node for node in model.graph.node if node.op_type in PRODUCTS]
     known = {output.name for output in model.graph.output}
-    wanted = {name for node in nodes for name in (node.input[0], node.output[0])}
+    wanted = {name for node in nodes for name in (*node.input[:2], node.output[0])}
     fed = {value.name for value in model.graph.input} | {value.name for value in model.graph.initializer}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(wanted - known - fed))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -59,15 +59,13 @@ def multiplications(graph: bytes) -> int:
     names = sorted(wanted - fed)
     shapes: Shapes = {name: array.shape for name, array in zip(names, session.run(names, feed), strict=True)}
     shapes |= {name: array.shape for name, array in feed.items()}
-    weights: Shapes = {value.name: tuple(value.dims) for value in model.graph.initializer}
-    constants = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].HasField("t")]
-    weights |= {node.output[0]: tuple(node.attribute[0].t.dims) for node in constants}
-    return sum(_node_multiplications(node, shapes, weights) for node in nodes)
+    shapes |= {value.name: tuple(value.dims) for value in model.graph.initializer}
+    return sum(_node_multiplications(node, shapes) for node in nodes)
 
 
-def _node_multiplications(node: onnx.NodeProto, shapes: Shapes, weights: Shapes) -> int:
+def _node_multiplications(node: onnx.NodeProto, shapes: Shapes) -> int:
     if node.op_type == "Conv":  # weights [O, I / groups, kh, kw]
-        return prod(shapes[node.output[0]]) * prod(weights[node.input[1]][1:])
+        return prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
     if node.op_type == "ConvTranspose":  # weights [I, O / groups, kh, kw]
-        return prod(shapes[node.input[0]]) * prod(weights[node.input[1]][1:])
+        return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
     return prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]

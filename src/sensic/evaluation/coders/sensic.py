@@ -18,9 +18,11 @@ from sensic.evaluation.coders.protocol import Decoded, Encoded
 from sensic.evaluation.process import Usage, run
 from sensic.model import Model
 from sensic.model.model import DEFAULT, QUALITIES
+from sensic.sensing.operators.protocol import FRAMES
 
-FORMS = ("sensic[:MODEL][@PRESET]",)
+FORMS = ("sensic[:MODEL][@PRESET]", "sensing[:1|2|4][@linear|tv|MODEL]")
 SETTINGS = (0.0, 16.0, 32.0, 47.0, 63.0)  # the whole scale of qualities
+SENSING_SETTINGS = (12.0, 20.0, 28.0, 36.0, 44.0)  # where most footage takes 0.05 to 1.5 bits per pixel
 DEFAULT_PRESET = "medium"
 
 
@@ -43,35 +45,71 @@ class SensicCoder:
         self.version = f"sensic {__version__}, model {self.model.name} {self.model.id}"
 
     def encode(self, clip: Clip, out: Path, setting: float, *, gop: int, threads: int) -> Encoded:
-        if setting != int(setting) or not 0 <= setting < QUALITIES:
-            raise UsageError(f"a quality of sensic is a whole number from 0 to {QUALITIES - 1}, not {setting:g}")
-        options = ["-q", f"{setting:g}", "--gop", str(gop), "--preset", self._preset, "--threads", str(threads)]
-        told = out.with_name(f"{out.name}.json")
-        try:
-            usage, shown = _run(
-                ["encode", str(clip.path.absolute()), str(out.absolute()), *options, *self._chosen, "--json"],
-                threads,
-                told,
-            )
-            report = json.loads(told.read_text(encoding="utf-8").splitlines()[-1])
-        finally:
-            told.unlink(missing_ok=True)
-        packets = packet_bits(out)
-        bits = shares(packets, _frames_of_packets(out), report["frame_bits"])
-        if len(bits) != clip.info.frames:
-            raise EvaluationError(f"{self.spec} wrote {len(bits)} of {clip.info.frames} frames")
-        return Encoded(out, usage, shown, out.stat().st_size, int(sum(packets)) // 8, bits)
+        options = ["--gop", str(gop), "--preset", self._preset, "--threads", str(threads), *self._chosen]
+        return _encode(self.spec, clip, out, setting, threads, options)
 
     def decode(self, stream: Path, out: Path, *, clip: Clip, threads: int) -> Decoded:
-        pictures = out.with_name(f"{out.name}.y4m")
-        options = ["--threads", str(threads), *self._chosen, "--quiet"]
-        try:
-            usage, shown = _run(["decode", str(stream.absolute()), str(pictures.absolute()), *options], threads)
-            strip_y4m(pictures, out, frame_bytes(clip.info))
-        finally:
-            pictures.unlink(missing_ok=True)
-        require_size(self.spec, out, clip.info)
-        return Decoded(out, usage, shown)
+        return _decode(self.spec, stream, out, clip, threads, self._chosen)
+
+
+class SensingCoder:
+    """A Coder: the profile sensing, which has no groups of ``gop`` frames but measures 1, 2 or 4 (the default) by
+    themselves. ``words`` is the rest of its specification: that number, ``@`` and the decoder (linear by default), a
+    name or the folder of a learned one.
+
+    Raises UsageError for other numbers and models of another kind, ModelError where there is no such model.
+    """
+
+    settings = SENSING_SETTINGS
+
+    def __init__(self, words: str = "") -> None:
+        number, _, decoder = words.partition("@")
+        if number not in ("", *map(str, FRAMES)):
+            raise UsageError(f"sensing measures {', '.join(map(str, FRAMES))} frames together, not {number!r}")
+        self._frames, decoder = number or "4", decoder or "linear"
+        self._decoder, self.version = ["--decoder", decoder], f"sensic {__version__}"
+        if decoder not in ("linear", "tv"):
+            model = Model.load(decoder)
+            if not model.is_sensing:
+                raise UsageError(f"{decoder} is no model of the profile sensing")
+            self._decoder = ["--decoder", "learned", "--model", str(model.directory.resolve())]
+            self.version += f", model {model.name} {model.id}"
+        self.spec = f"sensing:{self._frames}@{decoder}"
+
+    def encode(self, clip: Clip, out: Path, setting: float, *, gop: int, threads: int) -> Encoded:
+        return _encode(self.spec, clip, out, setting, threads, ["--profile", "sensing", "--frames", self._frames])
+
+    def decode(self, stream: Path, out: Path, *, clip: Clip, threads: int) -> Decoded:
+        return _decode(self.spec, stream, out, clip, threads, self._decoder)
+
+
+def _encode(spec: str, clip: Clip, out: Path, setting: float, threads: int, options: Sequence[str]) -> Encoded:
+    if setting != int(setting) or not 0 <= setting < QUALITIES:
+        raise UsageError(f"a quality of sensic is a whole number from 0 to {QUALITIES - 1}, not {setting:g}")
+    told = out.with_name(f"{out.name}.json")
+    words = ["encode", str(clip.path.absolute()), str(out.absolute()), "-q", f"{setting:g}", *options, "--json"]
+    try:
+        usage, shown = _run(words, threads, told)
+        report = json.loads(told.read_text(encoding="utf-8").splitlines()[-1])
+    finally:
+        told.unlink(missing_ok=True)
+    packets = packet_bits(out)
+    bits = shares(packets, _frames_of_packets(out), report["frame_bits"])
+    if len(bits) != clip.info.frames:
+        raise EvaluationError(f"{spec} wrote {len(bits)} of {clip.info.frames} frames")
+    return Encoded(out, usage, shown, out.stat().st_size, int(sum(packets)) // 8, bits)
+
+
+def _decode(spec: str, stream: Path, out: Path, clip: Clip, threads: int, options: Sequence[str]) -> Decoded:
+    pictures = out.with_name(f"{out.name}.y4m")
+    words = ["decode", str(stream.absolute()), str(pictures.absolute()), "--threads", str(threads), *options, "--quiet"]
+    try:
+        usage, shown = _run(words, threads)
+        strip_y4m(pictures, out, frame_bytes(clip.info))
+    finally:
+        pictures.unlink(missing_ok=True)
+    require_size(spec, out, clip.info)
+    return Decoded(out, usage, shown)
 
 
 def strip_y4m(source: Path, out: Path, size: int) -> None:
