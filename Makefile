@@ -20,7 +20,7 @@ demo: $(VENV)/.eval
 	$(BIN)/python -m benchmarks.demo demo/bunny.mp4 --out demo/out
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
