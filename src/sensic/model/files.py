@@ -6,7 +6,8 @@
 ``golden.safetensors``    inputs and outputs of the integer networks that a backend must reproduce
 ``<graph>.onnx``          the seven networks: hyper, first, second, memory, context, analysis, synthesis;
                           of a decoder of the sensing profile: listen, write, paint
-``weights.safetensors``   the trained weights, for going on with training; not needed to run
+``weights.safetensors``   the trained weights, for going on with training; not needed to run. Decoders of the sensing
+                          profile have them in their graphs only
 ``README.md``             the model card (not part of the id)
 ========================  ==================================================================
 
@@ -33,6 +34,7 @@ from sensic.errors import ModelError
 FORMAT = 1
 GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesis")
 SENSING_GRAPHS = ("listen", "write", "paint")
+MANIFEST = "manifest.json"
 MANIFEST_MAX = 1 << 20
 FILE_MAX = 256 << 20
 
@@ -45,7 +47,7 @@ def write_model(
     tables: Mapping[str, NDArray[Any]],
     golden: Mapping[str, NDArray[Any]],
     graphs: Mapping[str, bytes],
-    weights: bytes,
+    weights: bytes | None,
     quality_offsets: Mapping[str, int | list[int]],
     facts: Mapping[str, Any],
 ) -> str:
@@ -53,7 +55,8 @@ def write_model(
     files = {f"{g}.onnx": data for g, data in graphs.items()}
     files["tables.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in tables.items()})
     files["golden.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in golden.items()})
-    files["weights.safetensors"] = weights
+    if weights is not None:
+        files["weights.safetensors"] = weights
     manifest = {
         "format": FORMAT,
         "name": name,
@@ -66,13 +69,13 @@ def write_model(
     directory.mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
         (directory / file).write_bytes(data)
-    (directory / "manifest.json").write_bytes(text)
+    (directory / MANIFEST).write_bytes(text)
     return hashlib.sha256(text).hexdigest()
 
 
 def read_manifest(directory: Path) -> tuple[str, dict[str, Any]]:
     """Id and contents of a manifest. Raises ModelError when it is missing, too large or not one of ours."""
-    path = directory / "manifest.json"
+    path = directory / MANIFEST
     try:
         if path.stat().st_size > MANIFEST_MAX:
             raise ModelError(f"{path}: a manifest has at most {MANIFEST_MAX} bytes")

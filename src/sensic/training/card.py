@@ -24,7 +24,8 @@ from typing import Any
 import tomli_w
 
 from sensic.evaluation import macs
-from sensic.model import Model
+from sensic.model import SENSING_GRAPHS, Model
+from sensic.training.weights import graph_weights
 
 INTEGER = ("hyper", "first", "second", "memory")
 Facts = Mapping[str, Any]
@@ -50,7 +51,8 @@ def card(model: Model, figures: str = "") -> str:
 
 def _overview(model: Model, facts: Facts) -> list[list[str]]:
     size = model.manifest["networks"]
-    parameters = sum(prod(weight.shape) for weight in model.weights().values())
+    weights = graph_weights(model, SENSING_GRAPHS) if model.is_sensing else model.weights()
+    parameters = sum(prod(weight.shape) for weight in weights.values())
     cost = macs.per_pixel(model)
     if model.is_sensing:
         return [

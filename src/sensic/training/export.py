@@ -20,7 +20,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from sensic.entropy.tables import build_tables
-from sensic.errors import OutputError
+from sensic.errors import ModelError, OutputError
 from sensic.model import Model
 from sensic.model.files import write_model
 from sensic.networks.codec import VideoVAE
@@ -28,9 +28,10 @@ from sensic.networks.frozen import FrozenCodec, graph_signatures, quality_values
 from sensic.networks.layers import ACTIVATION_STEPS, BIAS_STEPS, IntegerConv
 from sensic.runtime import OnnxBackend, check_golden
 from sensic.training.card import card
-from sensic.training.weights import check_finite
+from sensic.training.weights import HALF, check_finite
 
 OPSET = 17
+LARGE = 1024  # values of a tensor that is worth storing in half precision
 QUALITY_OFFSETS: Mapping[str, int | list[int]] = {"intra": 9, "inter": [-4, 0, -4, 5]}
 """How much better than asked for the frames of a group are coded: the first one, then a pattern that repeats."""
 
@@ -83,6 +84,26 @@ def onnx_file(
         node.doc_string = ""
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString())
+
+
+def half_stored(graph: bytes) -> bytes:
+    """An ONNX file that computes the same in float32 and holds its large tensors as float16, which they must fit."""
+    model = onnx.load_from_string(graph)
+    body, casts = model.graph, []
+    for value in list(body.initializer):
+        array = onnx.numpy_helper.to_array(value)
+        if array.dtype != np.float32 or array.size < LARGE:
+            continue
+        name, half = value.name, array.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), array):
+            raise ModelError(f"{name} doesn't fit half precision")
+        value.CopyFrom(onnx.numpy_helper.from_array(half, name + HALF))
+        casts.append(onnx.helper.make_node("Cast", [name + HALF], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *body.node]
+    del body.node[:]
+    body.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
 
 
 def integer_tables(vae: VideoVAE, seen: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sensic.errors import ModelError, PackError, UsageError
 from sensic.model import Model
-from sensic.model.files import read_manifest
+from sensic.model.files import MANIFEST, read_manifest
 from sensic.training.calibration import count_symbols
 from sensic.training.checkpoint import Checkpoints
 from sensic.training.data.origins import origins
@@ -114,6 +114,8 @@ def find_weights(source: Path) -> Path:
     for name in WEIGHTS:
         if (source / name).is_file():
             return source / name
+    if (source / MANIFEST).is_file():
+        return source / MANIFEST  # of a model whose graphs hold them
     raise ModelError(
         f"{source} is neither a run nor a model: it holds no {' and no '.join(WEIGHTS)}"
         + (" (the run has not validated yet)" if (source / "recipe.toml").exists() else "")

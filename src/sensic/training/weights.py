@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import onnx
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from sensic.errors import ModelError
+from sensic.model import Model
 from sensic.networks.codec import NetworkSize, VideoVAE
 
 Tensors = Mapping[str, Tensor]
+
+OWNER, HALF = "owner.", ".half"
+"""What the names of parameters begin with in exported graphs, and those of tensors in half precision end with."""
 
 # A tensor whose shape tells a width, and the axis that does; a stack of blocks whose length tells a depth.
 _WIDTHS = {
@@ -45,6 +52,24 @@ def load_vae(path: str | Path) -> VideoVAE:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return vae
+
+
+def graph_weights(model: Model, graphs: Sequence[str]) -> dict[str, Tensor]:
+    """What the graphs of a model hold under the names of parameters, as float32. Raises ModelError."""
+    found: dict[str, Tensor] = {}
+    for graph in graphs:
+        body = onnx.load_from_string(model.graph(graph)).graph
+        stored = {value.name: value for value in body.initializer}
+        # Large ones are stored in half precision; of those that are equal one is stored, and the others made of it.
+        made = {node.output[0]: node.input[0] for node in body.node if node.op_type in ("Cast", "Identity")}
+        for name in (*stored, *made):
+            if name.startswith(OWNER) and not name.endswith(HALF):
+                origin = name
+                while origin in made:
+                    origin = made[origin]
+                value = onnx.numpy_helper.to_array(stored[origin]).astype(np.float32)
+                found[name.removeprefix(OWNER)] = torch.from_numpy(value)
+    return found
 
 
 def vae_of(tensors: Tensors) -> VideoVAE:

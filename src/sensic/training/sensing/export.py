@@ -1,4 +1,5 @@
-"""From trained weights to a model directory: three ONNX graphs, the weights, a vector to check a runtime with."""
+"""From trained weights to a model directory: three ONNX graphs, with the weights in half precision, and a vector to
+check a runtime with."""
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from sensic.model import Model
@@ -18,7 +18,7 @@ from sensic.model.files import write_model
 from sensic.networks.sensing import COEFFICIENTS, SensingVAE
 from sensic.sensing.learned import INPUTS, OUTPUTS, LearnedDecoder
 from sensic.training.card import card
-from sensic.training.export import new_model, onnx_file
+from sensic.training.export import half_stored, new_model, onnx_file
 from sensic.training.weights import check_finite
 
 Arrays = dict[str, NDArray[Any]]
@@ -31,6 +31,9 @@ def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: 
     Raises ModelError where the weights can't be a model, BackendError, OutputError.
     """
     vae, directory = copy.deepcopy(vae).cpu().eval(), Path(directory)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.copy_(parameter.half())  # as the graphs hold them
     check_finite(vae.state_dict())
     golden = golden_vector(vae)
     with new_model(directory) as part:
@@ -40,8 +43,8 @@ def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: 
             networks=vae.size.to_dict(),
             tables={"deviation": vae.deviation.numpy()},
             golden=golden,
-            graphs={graph: export_graph(vae, graph, golden) for graph in INPUTS},
-            weights=save_tensors({k: v.detach().contiguous().clone() for k, v in vae.state_dict().items()}),
+            graphs={graph: half_stored(export_graph(vae, graph, golden)) for graph in INPUTS},
+            weights=None,
             quality_offsets={},
             facts=facts,
         )

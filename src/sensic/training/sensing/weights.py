@@ -14,17 +14,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sensic.errors import ModelError, RecipeError
+from sensic.model import SENSING_GRAPHS, Model
+from sensic.model.files import MANIFEST
 from sensic.networks.sensing import FRAMES, SensingSize, SensingVAE, to_blocks
 from sensic.training.material import BEST
 from sensic.training.prepare import Prepared
 from sensic.training.sensing.lanes import centred
-from sensic.training.weights import Tensors, check_finite, check_shapes
+from sensic.training.weights import Tensors, check_finite, check_shapes, graph_weights
 
 _CLIPS = 64
 
 
 def is_sensing(path: Path) -> bool:
-    """Whether a safetensors file holds weights of this decoder, and not of the codec."""
+    """Whether a safetensors file, or the model of a manifest, is this decoder and not the codec."""
+    if path.name == MANIFEST:
+        return Model.load(path).is_sensing
     try:
         with safe_open(path, "pt") as file:
             return "deviation" in file.keys()  # noqa: SIM118
@@ -75,8 +79,10 @@ def load_sensing(source: str | Path) -> SensingVAE:
     """The weights in a safetensors file, the best of a run's folder, or those of a model's. Raises ModelError."""
     path = Path(source)
     if path.is_dir():
-        path = path / (BEST if (path / BEST).is_file() else "weights.safetensors")
+        path = path / (BEST if (path / BEST).is_file() else MANIFEST)
     try:
+        if path.name == MANIFEST:
+            return sensing_of(graph_weights(Model.load(path), SENSING_GRAPHS))
         return sensing_of(load_file(path))
     except SafetensorError as error:
         raise ModelError(f"{path} is not a safetensors file, or damaged: {error}") from error
