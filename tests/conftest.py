@@ -10,6 +10,8 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: a second thread only waits
 
+os.environ["SENSIC_CONFIG"] = os.devnull  # whoever runs the tests may have a configuration
+
 settings.register_profile("sensic", deadline=None)
 settings.load_profile("sensic")
 

@@ -1,10 +1,12 @@
 """Sensic: a video codec whose compression model is a variational autoencoder.
 
 >>> import sensic
->>> sensic.encode("in.mp4", "out.mkv", quality=32)  # doctest: +SKIP
->>> sensic.decode("out.mkv", "back.mkv")  # doctest: +SKIP
->>> with sensic.open_video("out.mkv") as video:  # doctest: +SKIP
-...     frame = video.at(2.5)
+>>> sensic.encode("holiday.mp4", "out.mkv", quality=32).frames
+6
+>>> sensic.decode("out.mkv", "back.mkv").frames
+6
+>>> with sensic.open_video("out.mkv") as video:
+...     frame = video.at(0.1)
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sensic import errors
 from sensic.errors import (
     BackendError,
+    ClusterError,
     DamagedError,
     EvaluationError,
     InputError,
@@ -25,6 +28,7 @@ from sensic.errors import (
     RecipeError,
     SensicError,
     StreamError,
+    TargetError,
     TrainingError,
     UnsupportedError,
     UsageError,
@@ -35,20 +39,26 @@ from sensic.errors import (
 if TYPE_CHECKING:
     from sensic.codec.access import Video, open_video
     from sensic.codec.inspection import probe, verify
+    from sensic.codec.plan import DecodePlan, EncodePlan, plan_decode, plan_encode
     from sensic.codec.reports import DecodeReport, EncodeReport, Progress, StreamInfo, VerifyReport
+    from sensic.codec.target import RateTarget
     from sensic.codec.transcode import decode, encode
     from sensic.model import Model
-    from sensic.video import Colour, Frame, VideoInfo
+    from sensic.video import Colour, Filters, Frame, VideoInfo
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BackendError",
+    "ClusterError",
     "Colour",
     "DamagedError",
+    "DecodePlan",
     "DecodeReport",
+    "EncodePlan",
     "EncodeReport",
     "EvaluationError",
+    "Filters",
     "Frame",
     "InputError",
     "LimitError",
@@ -57,10 +67,12 @@ __all__ = [
     "OutputError",
     "PackError",
     "Progress",
+    "RateTarget",
     "RecipeError",
     "SensicError",
     "StreamError",
     "StreamInfo",
+    "TargetError",
     "TrainingError",
     "UnsupportedError",
     "UsageError",
@@ -73,6 +85,8 @@ __all__ = [
     "encode",
     "errors",
     "open_video",
+    "plan_decode",
+    "plan_encode",
     "probe",
     "verify",
 ]
@@ -81,10 +95,12 @@ __all__ = [
 _HOMES = {
     "sensic.codec.access": ("Video", "open_video"),
     "sensic.codec.inspection": ("probe", "verify"),
+    "sensic.codec.plan": ("DecodePlan", "EncodePlan", "plan_decode", "plan_encode"),
     "sensic.codec.reports": ("DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
+    "sensic.codec.target": ("RateTarget",),
     "sensic.codec.transcode": ("decode", "encode"),
     "sensic.model": ("Model",),
-    "sensic.video": ("Colour", "Frame", "VideoInfo"),
+    "sensic.video": ("Colour", "Filters", "Frame", "VideoInfo"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -14,7 +14,9 @@
     ├── ModelError             a model file is missing, damaged or foreign             exit 1
     │   └── WrongModelError    the stream was made with another model; names it        exit 1
     ├── BackendError           no backend computes the networks exactly                exit 1
+    ├── ClusterError           workers die, or the cluster can't be reached            exit 1
     ├── EvaluationError        a bench can't start, or its results can't be read        exit 1
+    ├── TargetError            a quality, rate or size that can't be reached           exit 4
     └── TrainingError          a training run can't start or go on                     exit 1
         ├── PackError          footage or a training pack can't be used                exit 1
         └── RecipeError        a recipe has an unknown or impossible value             exit 2
@@ -76,8 +78,22 @@ class BackendError(SensicError):
     pass
 
 
+class ClusterError(SensicError):
+    pass
+
+
 class EvaluationError(SensicError):
     pass
+
+
+class TargetError(SensicError):
+    """``best`` is what came nearest, where something was tried."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, best: object = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 class TrainingError(SensicError):

@@ -14,7 +14,10 @@ from sensic import Progress, UsageError
 from sensic.cli import main
 from sensic.cli.adapt import AdaptView
 
-COMPARISON = {"before": "a", "after": "b", "better": True, "bd_rate_percent": {"luma": -3.0, "colour": -2.0}}
+COMPARISON = {
+    "before": "a", "after": "b", "better": True, "bd_rate_percent": {"luma": -3.0, "colour": -2.0},
+    "excerpts": [], "points": [],
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
                 raise outcome
             if kwargs.get("progress"):
                 for frame in range(1, 5):
-                    kwargs["progress"](Progress(frame, 4, 300 * frame, frame / 2))
+                    kwargs["progress"](Progress(frame, 4, 300 * frame, frame / 2, pixels=64 * 48))
             return outcome
 
         monkeypatch.setattr(sensic, name, function)
@@ -80,6 +80,14 @@ def test_encode_hands_on_its_options(stand: Stand) -> None:
     }
 
 
+def test_encode_hands_on_who_works(stand: Stand) -> None:
+    calls = stand("encode", ENCODED)
+    assert main(["encode", "in.mp4", "out.mkv", "-w", "4", "--resume", "--quiet"]) == 0
+    assert main(["encode", "in.mp4", "out.mkv", "--cluster", "ray://head:10001", "--quiet"]) == 0
+    assert (calls[0][1]["workers"], calls[0][1]["resume"]) == (4, True)
+    assert calls[1][1]["cluster"] == "ray://head:10001"
+
+
 def test_decode_hands_on_its_options(stand: Stand) -> None:
     calls = stand("decode", DECODED)
     words = ["decode", "in.mkv", "out.mp4", "-c", "libx264", "-o", "crf=18", "-o", "x264-params=a=1:b=2", "-f", "mp4"]
@@ -119,6 +127,8 @@ def test_json_lines(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
     assert rest == []  # progress comes twice a second, and this took no time
     assert progress == {
         "type": "progress",
+        "schema": 1,
+        "stage": "coding",
         "frames": 1,
         "total": 4,
         "bytes": 300,
@@ -126,6 +136,7 @@ def test_json_lines(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
         "frames_per_second": 2.0,
         "eta_seconds": 2,
         "predicted_bytes": 1200,
+        "bits_per_pixel": 0.78125,
     }
     assert report["type"] == "encoded"
     assert report["bits"] == {"y": 7000.5, "z": 990.0}

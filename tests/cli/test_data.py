@@ -56,3 +56,26 @@ def test_what_is_wrong_is_one_line(
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+def test_dry_run(footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (footage / "broken.mkv").write_bytes(b"nothing")
+    words = ["data", "build", str(footage), "-o", str(tmp_path / "packs"), "--exclude", str(footage / "a.mkv"), "-n"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith("video:")] == [
+        "video:     footage/a.mkv",
+        "video:     footage/still.mkv",
+    ]
+    assert "dropped:   footage/broken.mkv: " in out
+    assert "test clip: a.mkv" in out
+    assert f"clips of 12 frames of 448x256, 8 bits, into {tmp_path / 'packs'}" in out
+    assert main([*words, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["type"], record["command"], list(record["unusable"])) == (
+        "planned", "data build", ["footage/broken.mkv"],
+    )  # fmt: skip
+    assert not (tmp_path / "packs").exists()
+    assert main(["data", "build", str(tmp_path / "none"), "-o", str(tmp_path / "packs"), "-n"]) == 1
+    assert main(["data", "build", str(footage), "-o", str(footage / "a.mkv"), "-n"]) == 1
+    assert main(["data", "build", str(footage), "-o", str(tmp_path / "packs"), "--frames", "0", "-n"]) == 2

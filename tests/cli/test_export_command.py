@@ -44,7 +44,7 @@ def test_options_are_handed_on(calls: dict[str, Any], capsys: pytest.CaptureFixt
 def test_json(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "run", "-o", "m", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "type": "exported", "directory": "m", "id": "ab" * 32, "name": "mine",
+        "type": "exported", "schema": 1, "directory": "m", "id": "ab" * 32, "name": "mine",
     }  # fmt: skip
 
 

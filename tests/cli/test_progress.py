@@ -9,10 +9,15 @@ from sensic.cli import console, progress
 
 
 def test_a_line_says_how_far_it_is() -> None:
-    assert progress.describe(Progress(30, 120, 50_000, 10.0)) == "30/120 frames  3.0/s  0:30 left  about 200.0 kB"
+    assert progress.describe(Progress(30, 120, 50_000, 10.0, pixels=40_000)) == (
+        "30/120 frames  3.0/s  0:30 left  50.0 kB of about 200.0 kB  0.3333 bpp"
+    )
     assert progress.describe(Progress(30, None, 50_000, 10.0)) == "30 frames  3.0/s  50.0 kB"
-    assert progress.describe(Progress(0, None, 0, 0.0)) == "0 frames  0.0/s"
-    assert progress.describe(Progress(5, 10, 0, 1.0)) == "5/10 frames  5.0/s  0:01 left"
+    assert progress.describe(Progress(0, None, 0, 0.0, pixels=100)) == "0 frames  0.0/s"
+    assert progress.describe(Progress(5, 10, 0, 1.0, pixels=100)) == "5/10 frames  5.0/s  0:01 left"
+    assert progress.describe(Progress(5, 10, 0, 1.0, stage="reading")) == "reading  5/10 frames  5.0/s  0:01 left"
+    resumed = Progress(60, 90, 0, 10.0, kept=30)  # what was there already says nothing of the speed
+    assert progress.describe(resumed) == "60/90 frames  3.0/s  0:10 left"
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,17 @@ def test_people_are_told(file: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["recover", file, "-o", str(tmp_path / "out.mkv"), "--iterations", "3"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert "2 frames of 16x16 from 1 snapshot in 0:0" in err
+    assert "2 frames of 16x16 from 1 snapshot by total variation in 0:0" in err
     assert "dB, mean over all 2 frames as written" in err
+
+
+def test_the_learned_decoder(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recover", file, "-o", str(tmp_path / "out.mkv"), "-t", "1"]) == 0
+    assert "from 1 snapshot by the learned decoder in 0:0" in capsys.readouterr().err
+    words = ["recover", file, "-o", str(tmp_path / "doubt.mkv"), "--model", "snapshot", "--uncertainty", "--json"]
+    assert main(words) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (report["decoder"], report["mean_psnr"]) == ("learned", None)
 
 
 def test_json(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +74,8 @@ def test_json(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["FILE", "-o", "out.mkv", "--rate", "fast"], 2, "--rate takes a number or a ratio"),
         (["FILE", "-o", "out.mat"], 2, "no container is known by the extension '.mat'"),
         (["FILE", "-o", "-", "--json"], 2, "--json needs stdout for itself"),
+        (["FILE", "-o", "out.mkv", "--decoder", "tv", "--uncertainty"], 2, "the decoder tv does not take uncertainty"),
+        (["FILE", "-o", "out.mkv", "--model", "nowhere"], 1, "nowhere: not a model directory"),
     ],
 )
 def test_errors(

@@ -14,7 +14,16 @@ import pytest
 
 import sensic
 from sensic.cli import main
-from sensic.training import SensingRecipe, SensingReport, SensingResult, TrainProgress, TrainReport, ValidationResult
+from sensic.training import (
+    SensingRecipe,
+    SensingReport,
+    SensingResult,
+    SnapshotReport,
+    SnapshotResult,
+    TrainProgress,
+    TrainReport,
+    ValidationResult,
+)
 from sensic.training.reports import Point
 from sensic.training.sensing.reports import SensingPoint
 
@@ -103,6 +112,16 @@ def test_of_the_sensing_profile_the_gain_is_told(
     assert err.splitlines()[-1] == "best at step 40: +0.75 dB against linear decoding"
 
 
+def test_of_the_snapshot_decoder_the_psnr_is_told(
+    stand: Callable[[Any], Calls], recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = SnapshotResult(40, 90.0, 31.0, 20.0, 27.0)
+    stand(SnapshotReport(Path("out"), 40, 95.0, 7.25, (best,), 40, Path("out/best.safetensors"), None))
+    recipe.write_text('profile = "snapshot"\n[data]\npacks = ["packs"]\n')
+    assert main(["train", str(recipe)]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "best at step 40: 31.00 dB on held-out clips"
+
+
 def test_json_lines(stand: Callable[[Any], Calls], recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stand(REPORT)
     assert main(["train", str(recipe), "--json"]) == 0
@@ -170,8 +189,8 @@ def test_a_bad_recipe_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest
     assert main(["train", str(path)]) == 2
     assert capsys.readouterr().err.endswith(
         "bad.toml: sede: there is no such key; do you mean seed? there are "
-        "profile, stage, initialise, seed, device, threads, precision, network, data, "
-        "sequence, loss, optimiser, schedule, length, validation, output\n"
+        "seed, device, threads, data, optimiser, schedule, length, validation, output, "
+        "profile, stage, initialise, precision, network, sequence, loss\n"
     )
     assert main(["train", str(tmp_path / "none.toml")]) == 2
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from sensic import InputError, UsageError
+from sensic import InputError, ModelError, UsageError
 from sensic.sensing import RecoverProgress, Snapshots, recover
 from sensic.sensing.operators import Cacti
+from sensic.sensing.recoveries import chosen
 from sensic.video import VideoSource
 from tests.sensing.scenes import discs, psnr
 
@@ -66,12 +67,64 @@ def test_the_video_holds_the_recovered_frames(file: Path, tmp_path: Path) -> Non
 
 
 def test_it_recovers_what_total_variation_describes(file: Path, tmp_path: Path) -> None:
-    report = recover(file, tmp_path / "out.mkv")
+    report = recover(file, tmp_path / "out.mkv", decoder="tv")
+    assert report.decoder == "tv"
     assert report.mean_psnr is not None
     read = Snapshots.read(file)
     average = read.measurements[0] / read.operator.energy.clip(1)
     assert read.original is not None
     assert report.mean_psnr > psnr(average, read.original[1]) + 8
+
+
+def test_the_learned_decoder_is_better(file: Path, tmp_path: Path) -> None:
+    seen: list[RecoverProgress] = []
+    learned = recover(file, tmp_path / "a.mkv", threads=1, progress=seen.append)
+    television = recover(file, tmp_path / "b.mkv", decoder="tv")
+    assert (learned.decoder, [entry.turns for entry in seen], seen[-1].total) == ("learned", [1, 2], 2)
+    assert learned.mean_psnr is not None
+    assert television.mean_psnr is not None
+    assert learned.mean_psnr > television.mean_psnr + 1
+
+
+def test_it_says_where_it_is_not_certain(file: Path, tmp_path: Path) -> None:
+    recover(file, tmp_path / "pictures.mkv", decoder="learned", threads=1)
+    report = recover(file, tmp_path / "doubt.mkv", uncertainty=True, threads=1)
+    assert (report.decoder, report.psnr) == ("learned", ())
+    original = Snapshots.read(file).original
+    assert original is not None
+    errors = np.abs(pictures(tmp_path / "pictures.mkv").astype(float) - original)
+    doubt = pictures(tmp_path / "doubt.mkv").astype(float)
+    assert np.corrcoef(errors.ravel(), doubt.ravel())[0, 1] > 0.2
+    assert errors[doubt >= np.median(doubt)].mean() > 2 * errors[doubt < np.median(doubt)].mean()
+
+
+def test_which_decoder_is_taken() -> None:
+    plain, many = Cacti.seeded(0, 4, 16), Cacti.seeded(0, 17, 16)
+    calibrated = Cacti(plain.masks * 0.9)
+    assert [chosen(operator, None, ()) for operator in (plain, many, calibrated)] == ["learned", "tv", "tv"]
+    assert chosen(many, "learned", ()) == "learned"
+    assert chosen(plain, None, ("iterations",)) == "tv"
+    assert chosen(calibrated, None, ("model",)) == "learned"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"decoder": "best"}, "the decoder is one of tv, learned, not 'best'"),
+        ({"decoder": "tv", "uncertainty": True}, "tv does not take uncertainty: tv has iterations and weight"),
+        ({"decoder": "learned", "weight": 0.2}, "learned does not take weight: .*learned has model and uncertainty"),
+        ({"model": "m", "iterations": 3}, "no decoder has all of model, iterations"),
+    ],
+)
+def test_options_of_another_decoder(file: Path, tmp_path: Path, options: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        recover(file, tmp_path / "out.mkv", **options)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_model_for_something_else(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model for snapshots"):
+        recover(file, tmp_path / "out.mkv", model="default")
 
 
 def test_masks_of_their_own_file_one_snapshot_and_no_original(file: Path, tmp_path: Path) -> None:

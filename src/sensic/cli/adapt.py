@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, completion, console
 from sensic.cli.progress import display
 from sensic.cli.train import TrainView
 from sensic.errors import UsageError
@@ -16,7 +16,12 @@ TARGET_NOT_MET = 4
 
 
 def adapt(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or directory; default is one.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A model's name or directory; default is one.", autocompletion=completion.models
+        ),
+    ],
     footage: Annotated[list[Path], typer.Argument(metavar="VIDEOS...", help="Videos, and folders of them.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for all of it; the model is in it.")],
     minutes: Annotated[float, typer.Option(metavar="N", help="How long to train.")] = 10.0,
@@ -26,7 +31,9 @@ def adapt(
     qualities: Annotated[
         str | None, typer.Option(metavar="Q,Q,...", help="To compare at: five or more.  [default: 0,16,32,47,63]")
     ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", autocompletion=completion.devices)
+    ] = "auto",
     name: Annotated[str | None, typer.Option(help="The new model's name; DIR's by default.")] = None,
     threads: arguments.Threads = None,
     as_json: arguments.Json = False,
@@ -77,7 +84,7 @@ class AdaptView(TrainView):
         return text if progress.stage == "training" else f"{progress.stage}  {text.removeprefix('preparing  ')}"
 
     def fields(self, progress: Any) -> dict[str, Any]:
-        return {"stage": progress.stage, **super().fields(progress.part)}
+        return {**super().fields(progress.part), "stage": progress.stage}
 
     def position(self, progress: Any) -> tuple[float, float | None]:
         return super().position(progress.part)

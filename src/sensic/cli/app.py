@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from typer.exceptions import TyperException
 from sensic import __version__
 from sensic.cli import console
 from sensic.cli.adapt import adapt
+from sensic.cli.command import Command, Group
+from sensic.cli.compare import compare
 from sensic.cli.data import app as data
 from sensic.cli.decode import decode
 from sensic.cli.encode import encode
@@ -33,13 +36,14 @@ INTERRUPTED, TERMINATED = 130, 143
 
 app = typer.Typer(
     name="sensic",
+    cls=Group,
     help="Sensic, a learned video codec: small files, the same pictures on every machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (encode, decode, info, verify, play, export, train, adapt, recover, sense_budget, evaluate):
-    app.command(no_args_is_help=True)(command)
+for command in (encode, decode, info, verify, play, compare, export, train, adapt, recover, sense_budget, evaluate):
+    app.command(cls=Command, no_args_is_help=True)(command)
 app.add_typer(data, name="data")
 
 
@@ -58,6 +62,14 @@ def options(
     """Sensic, a learned video codec: small files, the same pictures on every machine."""
 
 
+@functools.cache
+def program() -> Group:
+    """The commands as a tree, built once."""
+    tree = typer.main.get_command(app)
+    assert isinstance(tree, Group)
+    return tree
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``sensic`` with these arguments (default: those of the process) and return its exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -74,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     try:
-        code = int(app(words, prog_name="sensic", standalone_mode=False) or 0)
+        code = int(program().main(words, prog_name="sensic", standalone_mode=False) or 0)
         return console.error("interrupted", code) if code == INTERRUPTED else code
     except SensicError as error:
         if _is_broken_pipe(error):

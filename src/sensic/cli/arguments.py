@@ -3,18 +3,112 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from sensic.cli import completion
 from sensic.errors import UsageError
 
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="FILE", help="A model's name or directory.", show_default=False)
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="FILE",
+        help="A model's name or directory.",
+        show_default=False,
+        autocompletion=completion.models,
+    ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", metavar="N", help="Threads; all cores by default.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout, each with a type.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Check everything, say what would be done, write nothing.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
+
+_PICTURES = "Pictures (done in this order)"
+Trim = Annotated[
+    str | None,
+    typer.Option(metavar="START:END", help="Keep this: seconds, h:mm:ss, or 120f.", rich_help_panel=_PICTURES),
+]
+Deinterlace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="auto, always, or fields.",
+        rich_help_panel=_PICTURES,
+        autocompletion=completion.words("auto", "always", "fields"),
+    ),
+]
+Crop = Annotated[
+    str | None, typer.Option(metavar="W:H[:X:Y]", help="Or auto: off with black bars.", rich_help_panel=_PICTURES)
+]
+Scale = Annotated[
+    str | None, typer.Option(metavar="W:H[:HOW]", help="-2 keeps the aspect. [HOW: lanczos]", rich_help_panel=_PICTURES)
+]
+Fps = Annotated[str | None, typer.Option(metavar="N[/N]", help="Frames per second.", rich_help_panel=_PICTURES)]
+FpsMode = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="drop-duplicate, or interpolate.",
+        rich_help_panel=_PICTURES,
+        autocompletion=completion.words("drop-duplicate", "interpolate"),
+    ),
+]
+Depth = Annotated[int | None, typer.Option(metavar="8|10", help="Bits per sample.", rich_help_panel=_PICTURES)]
+
+_RATE = "Rate (instead of a quality)"
+Bitrate = Annotated[
+    str | None, typer.Option(metavar="N", help="Of the pictures on average: 800k, 1.5M.", rich_help_panel=_RATE)
+]
+MaxSize = Annotated[str | None, typer.Option(metavar="N", help="Of the whole file: 25M, 25MiB.", rich_help_panel=_RATE)]
+Passes = Annotated[int, typer.Option(metavar="1|2", help="2: look through it first.", rich_help_panel=_RATE)]
+VbvMaxrate = Annotated[
+    str | None, typer.Option(metavar="N", help="What a receiver gets at most: 1M.", rich_help_panel=_RATE)
+]
+VbvBufsize = Annotated[str | None, typer.Option(metavar="N", help="What it can hold, bits: 2M.", rich_help_panel=_RATE)]
+
+
+def rate(
+    bitrate: str | None, max_size: str | None, passes: int, vbv_maxrate: str | None, vbv_bufsize: str | None
+) -> dict[str, Any]:
+    """The argument ``rate`` of ``sensic.encode``, if any was asked for. Raises UsageError."""
+    import sensic
+
+    if (bitrate, max_size, passes, vbv_maxrate, vbv_bufsize) == (None, None, 1, None, None):
+        return {}
+    target = sensic.RateTarget.parse(
+        bitrate=bitrate, max_size=max_size, passes=passes, maxrate=vbv_maxrate, bufsize=vbv_bufsize
+    )
+    return {"rate": target}
+
+
+def filters(
+    trim: str | None,
+    deinterlace: str | None,
+    crop: str | None,
+    scale: str | None,
+    fps: str | None,
+    fps_mode: str | None,
+    depth: int | None,
+) -> dict[str, Any]:
+    """The argument ``filters`` of ``sensic.encode``, if any was asked for. Raises UsageError."""
+    import sensic
+
+    chosen: dict[str, Any] = {
+        "trim": trim,
+        "deinterlace": deinterlace,
+        "crop": crop,
+        "scale": scale,
+        "fps": fps,
+        "fps_mode": fps_mode,
+        "depth": depth,
+    }
+    asked = {name: value for name, value in chosen.items() if value is not None}
+    return {"filters": sensic.Filters(**asked)} if asked else {}
 
 
 def check_stdout(destination: str, *, as_json: bool) -> None:

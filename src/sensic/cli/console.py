@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+SCHEMA = 1  # of the JSON lines: docs/json.md says what makes it grow
+
 _json_wanted = False
 
 
@@ -19,7 +21,8 @@ def want_json(wanted: bool) -> None:
 
 def record(kind: str, **fields: Any) -> None:
     """A line of JSON on stdout; ``type`` says what it is. Numbers that JSON can't hold become null."""
-    print(json.dumps({"type": kind, **_plain(fields)}, ensure_ascii=False, allow_nan=False), flush=True)
+    line = {"type": kind, "schema": SCHEMA, **_plain(fields)}
+    print(json.dumps(line, ensure_ascii=False, allow_nan=False), flush=True)
 
 
 def error(message: str, code: int) -> int:

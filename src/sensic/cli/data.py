@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, console, plans
+from sensic.cli.command import Command, Group
 from sensic.cli.progress import display
 from sensic.errors import UsageError
 
 if TYPE_CHECKING:
     from sensic.training import BuildReport
 
-app = typer.Typer(no_args_is_help=True, help="Make training packs from footage.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Make training packs from footage.")
 
 
 @app.callback()
@@ -22,7 +23,7 @@ def data() -> None:
     """Make training packs from footage."""  # a callback keeps `build` a word of its own while it is the only command
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=Command, no_args_is_help=True)
 def build(
     folders: Annotated[list[str], typer.Argument(metavar="FOLDER", help="Folders of videos, or videos.")],
     output: Annotated[str, typer.Option("--out", "-o", metavar="PACKS", help="Folder for the packs.")],
@@ -53,6 +54,7 @@ def build(
     ] = None,
     crf: Annotated[float, typer.Option(metavar="N", help="x265's quality of the packs; less is better.")] = 12.0,
     lossless: Annotated[bool, typer.Option("--lossless", help="Packs without loss, several times larger.")] = False,
+    dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
@@ -74,10 +76,12 @@ def build(
         static=static,
         crf=None if lossless else crf,
     )
+    options: dict[str, Any] = {"exclude": exclude or (), "licence": licence, "sources": sources}
+    if dry_run:
+        plans.show_build(training.plan_packs(folders, output, settings, **options), as_json=as_json, quiet=quiet)
+        return
     with display(quiet=quiet, as_json=as_json) as show:
-        report = training.build_packs(
-            folders, output, settings, exclude=exclude or (), licence=licence, sources=sources, progress=show
-        )
+        report = training.build_packs(folders, output, settings, **options, progress=show)
     if as_json:
         console.record("built", **report.to_json())
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, completion, console, plans
 from sensic.cli.progress import display
 from sensic.errors import UsageError
 
@@ -18,19 +18,34 @@ def decode(
     source: Annotated[str, typer.Argument(metavar="IN", help="A Sensic stream; - is stdin.")],
     destination: Annotated[str, typer.Argument(metavar="OUT", help="The video, lossless; - is stdout (y4m).")],
     codec: Annotated[
-        str | None, typer.Option("--codec", "-c", metavar="NAME", help="FFmpeg's name of a video codec.")
+        str | None,
+        typer.Option(
+            "--codec", "-c", metavar="NAME", help="FFmpeg's name of a video codec.", autocompletion=completion.codecs
+        ),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", metavar="K=V", help="An option of the codec; repeatable.")
     ] = None,
     format: Annotated[
-        str | None, typer.Option("--format", "-f", metavar="NAME", help="FFmpeg's name of the container.")
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            help="FFmpeg's name of the container.",
+            autocompletion=completion.containers,
+        ),
     ] = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
     decoder: Annotated[
         str | None,
-        typer.Option("--decoder", help="linear, tv, or learned with --model.", rich_help_panel=_SENSING),
+        typer.Option(
+            "--decoder",
+            help="linear, tv, or learned with --model.",
+            autocompletion=completion.words("linear", "tv", "learned"),
+            rich_help_panel=_SENSING,
+        ),
     ] = None,
     layers: Annotated[
         int | None, typer.Option("--layers", help="Look only at so many packets of a group.", rich_help_panel=_SENSING)
@@ -39,6 +54,7 @@ def decode(
         bool,
         typer.Option("--uncertainty", help="Show how sure the learned decoder is.", rich_help_panel=_SENSING),
     ] = False,
+    dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
@@ -46,21 +62,21 @@ def decode(
     import sensic
 
     arguments.check_stdout(destination, as_json=as_json)
-    options = dict(_pair(entry) for entry in option or ())
+    pairs = dict(_pair(entry) for entry in option or ())
     asked: dict[str, Any] = {"decoder": decoder, "layers": layers, "uncertainty": uncertainty}
-    view = {name: value for name, value in asked.items() if value}
+    options = {
+        "codec": codec,
+        "options": pairs or None,
+        "format": format,
+        "model": model,
+        "threads": threads,
+        **{name: value for name, value in asked.items() if value},
+    }
+    if dry_run:
+        plans.show_decode(sensic.plan_decode(source, destination, **options), as_json=as_json, quiet=quiet)
+        return
     with display(quiet=quiet, as_json=as_json) as show:
-        report = sensic.decode(
-            source,
-            destination,
-            codec=codec,
-            options=options or None,
-            format=format,
-            model=model,
-            threads=threads,
-            **view,
-            progress=show,
-        )
+        report = sensic.decode(source, destination, **options, progress=show)
     if as_json:
         console.record("decoded", **asdict(report))
     elif not quiet:

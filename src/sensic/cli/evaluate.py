@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, completion, console, plans
 from sensic.cli.progress import View, display
 from sensic.errors import EvaluationError, UsageError
 
@@ -30,15 +30,26 @@ def evaluate(
             "-m",
             metavar="MODEL",
             help="A model, or MODEL@PRESET; repeatable.  [default: default]",
+            autocompletion=completion.models,
         ),
     ] = None,
     against: Annotated[
-        str, typer.Option(metavar="CODER,...", help="x264, x265, svtav1, vvenc, vp9, aom, jpeg …, as in x265:slow.")
+        str,
+        typer.Option(
+            metavar="CODER,...",
+            help="x264, x265, svtav1, vvenc, vp9, aom, jpeg …, as in x265:slow.",
+            autocompletion=completion.coders,
+        ),
     ] = "x264:medium,x265:medium",
     frames: Annotated[int | None, typer.Option(metavar="N", help="First frames of each clip; all by default.")] = None,
     gop: Annotated[str, typer.Option(metavar="N", help="Frames per group, one intra frame each; or all.")] = "32",
     metrics: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="psnr, ssim, msssim, vmaf, xpsnr, flicker; all by default.")
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="psnr, ssim, msssim, vmaf, xpsnr, flicker; all by default.",
+            autocompletion=completion.metrics,
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -57,6 +68,7 @@ def evaluate(
     known: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Redraw a results.json; nothing is coded.")
     ] = None,
+    dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
@@ -65,34 +77,35 @@ def evaluate(
     Every stream is written and decoded, every frame compared. DIR gets a page to look at (index.html), results.json
     and tables. The same command goes on where it was stopped. Exit code 1 where something could not be measured.
     """
-    from sensic.evaluation import Results
+    from sensic.evaluation import Results, plan_evaluation
     from sensic.evaluation import evaluate as run
 
     if known is not None:
-        if clips:
-            raise UsageError("--from redraws what was measured: give no clips with it")
+        if clips or dry_run:
+            raise UsageError(f"--from redraws what was measured: give no {'clips' if clips else '--dry-run'} with it")
         folder = out or known.parent
         results, pictures = Results.read(known), known.parent / "pictures"
     else:
         folder = out or Path("evaluation")
-        asked: dict[str, Any] = {} if metrics is None else {"metrics": _words(metrics)}
-        coders = [f"sensic:{model}" for model in models or ()] or ["sensic"]
+        coders = [*([f"sensic:{model}" for model in models or ()] or ["sensic"]), *_words(against)]
+        options: dict[str, Any] = {
+            "out": folder,
+            "frames": frames,
+            "gop": _gop(gop),
+            "settings": _settings(settings or ()),
+            "repeats": repeats,
+            "threads": threads,
+            "audio": audio,
+            "anchor": anchor,
+            **({} if metrics is None else {"metrics": _words(metrics)}),
+        }
+        if dry_run:
+            plan = plan_evaluation(clips or [], coders, **options)
+            plans.show_evaluate(plan, as_json=as_json, quiet=quiet)
+            raise typer.Exit(FAILURES if plan.failures else 0)
         try:
             with display(quiet=quiet, as_json=as_json, view=EvaluateView()) as show:
-                results = run(
-                    clips or [],
-                    [*coders, *_words(against)],
-                    out=folder,
-                    frames=frames,
-                    gop=_gop(gop),
-                    settings=_settings(settings or ()),
-                    repeats=repeats,
-                    threads=threads,
-                    audio=audio,
-                    anchor=anchor,
-                    progress=show,
-                    **asked,
-                )
+                results = run(clips or [], coders, **options, progress=show)
         except (KeyboardInterrupt, SystemExit):
             if not quiet:
                 console.status(f"stopped: the same command goes on from what is in {folder}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sensic import Progress
 
 _LINE_EVERY, _RECORD_EVERY = 5.0, 0.5  # seconds
+_TEXT = 72  # columns beside the bar
 
 
 class View:
@@ -27,13 +28,15 @@ class View:
     def fields(self, progress: Any) -> dict[str, Any]:
         """For a JSON line."""
         return {
+            "stage": progress.stage,
             "frames": progress.frames,
             "total": progress.total,
             "bytes": progress.bytes,
             "seconds": round(progress.seconds, 3),
-            "frames_per_second": round(_speed(progress), 3),
-            "eta_seconds": _rounded(_eta(progress)),
-            "predicted_bytes": _rounded(_predicted(progress)),
+            "frames_per_second": round(progress.frames_per_second, 3),
+            "eta_seconds": _rounded(progress.seconds_left),
+            "predicted_bytes": _rounded(progress.predicted_bytes),
+            "bits_per_pixel": _rounded(progress.bits_per_pixel, 6),
         }
 
     def position(self, progress: Any) -> tuple[float, float | None]:
@@ -100,8 +103,9 @@ class Bar(Display):
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (BarColumn(bar_width=30), TextColumn("{task.description}"))
-        self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        terminal = Console(stderr=True)
+        bar = BarColumn(bar_width=max(8, min(30, terminal.width - _TEXT)))
+        self._bar = RichProgress(bar, TextColumn("{task.description}"), console=terminal, transient=True)
         self._task = self._bar.add_task("starting", total=None)
         self._bar.start()
         return self
@@ -128,33 +132,20 @@ def display(*, quiet: bool, as_json: bool, view: View | None = None) -> Display:
 
 
 def describe(progress: Progress) -> str:
-    """Frames done, frames per second, time left, predicted size."""
+    """Frames done, frames per second, time left; what is written so far, predicted size, bits per pixel."""
     of = f"/{progress.total}" if progress.total else ""
-    parts = [f"{progress.frames}{of} frames", f"{_speed(progress):.1f}/s"]
-    eta, predicted = _eta(progress), _predicted(progress)
-    if eta is not None:
-        parts.append(f"{console.clock(eta)} left")
-    if predicted is not None:
-        parts.append(f"about {console.amount(predicted)}")
-    elif progress.bytes:
-        parts.append(console.amount(progress.bytes))
+    stage = "" if progress.stage == "coding" else f"{progress.stage}  "
+    parts = [f"{stage}{progress.frames}{of} frames", f"{progress.frames_per_second:.1f}/s"]
+    if progress.seconds_left is not None:
+        parts.append(f"{console.clock(progress.seconds_left)} left")
+    if progress.bytes:
+        predicted = progress.predicted_bytes
+        of = "" if predicted is None else f" of about {console.amount(predicted)}"
+        parts.append(f"{console.amount(progress.bytes)}{of}")
+    if progress.bits_per_pixel is not None:
+        parts.append(f"{progress.bits_per_pixel:.4f} bpp")
     return "  ".join(parts)
 
 
-def _speed(progress: Progress) -> float:
-    return progress.frames / progress.seconds if progress.seconds > 0 else 0.0
-
-
-def _eta(progress: Progress) -> float | None:
-    speed = _speed(progress)
-    return (progress.total - progress.frames) / speed if progress.total and speed else None
-
-
-def _predicted(progress: Progress) -> float | None:
-    if not progress.total or not progress.bytes or not progress.frames:
-        return None
-    return progress.bytes * progress.total / progress.frames
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
+def _rounded(value: float | None, digits: int | None = None) -> float | None:
+    return None if value is None else round(value, digits)

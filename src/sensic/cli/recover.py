@@ -12,6 +12,8 @@ from sensic.cli import arguments, console
 from sensic.cli.progress import View, display
 from sensic.errors import UsageError
 
+_NAMES = {"tv": "total variation", "learned": "the learned decoder"}
+
 
 def recover(
     measurement: Annotated[str, typer.Argument(metavar="MEASUREMENT", help="A MATLAB file with meas (and orig).")],
@@ -19,14 +21,24 @@ def recover(
     mask: Annotated[
         str | None, typer.Argument(metavar="MASK", help="A MATLAB file with mask; MEASUREMENT by default.")
     ] = None,
-    iterations: Annotated[int, typer.Option(metavar="N", help="Turns of denoising and projecting.")] = 60,
-    weight: Annotated[float, typer.Option(metavar="X", help="Weight of total variation; more is smoother.")] = 0.1,
+    decoder: Annotated[str | None, typer.Option(metavar="NAME", help="learned, or tv (total variation).")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Of the learned decoder; the one that ships by default.")
+    ] = None,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Not pictures, but what deviation the learned decoder expects.")
+    ] = False,
+    iterations: Annotated[
+        int | None, typer.Option(metavar="N", help="Of tv: turns of denoising and projecting.  [default: 60]")
+    ] = None,
+    weight: Annotated[float | None, typer.Option(metavar="X", help="Of tv: more is smoother.  [default: 0.1]")] = None,
     peak: Annotated[float, typer.Option(metavar="X", help="White, in the file's scale.")] = 255,
     rate: Annotated[str, typer.Option(metavar="N[/N]", help="Frames per second of the video.")] = "25",
+    threads: arguments.Threads = None,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
-    """Recover a video from snapshots (snapshot compressive imaging) by total variation, GAP-TV."""
+    """Recover a video from snapshots (snapshot compressive imaging), by a learned decoder or by total variation."""
     from sensic.sensing import recover as run
 
     arguments.check_stdout(out, as_json=as_json)
@@ -35,10 +47,14 @@ def recover(
             measurement,
             out,
             mask=mask,
+            decoder=decoder,
+            model=model,
+            uncertainty=uncertainty,
             iterations=iterations,
             weight=weight,
             peak=peak,
             rate=_rate(rate),
+            threads=threads or 0,
             progress=show,
         )
     if as_json:
@@ -47,7 +63,7 @@ def recover(
         console.notes(report.notes)
         source = f"{report.snapshots} snapshot{'s' if report.snapshots > 1 else ''}"
         made = f"{report.frames} frames of {report.width}x{report.height} from {source}"
-        console.status(f"{made} in {console.clock(report.seconds)}")
+        console.status(f"{made} by {_NAMES[report.decoder]} in {console.clock(report.seconds)}")
         if report.mean_psnr is not None:
             console.status(f"PSNR {report.mean_psnr:.2f} dB, mean over all {len(report.psnr)} frames as written")
 
@@ -57,7 +73,7 @@ class RecoverView(View):
 
     def text(self, progress: Any) -> str:
         where = f"snapshot {progress.snapshot}/{progress.snapshots}"
-        if progress.turns < 5:  # the first turn loads scikit-image
+        if progress.turns < 2:  # the first turn loads libraries
             return where
         left = progress.seconds * (progress.total - progress.turns) / progress.turns
         return f"{where}  {console.clock(left)} left"

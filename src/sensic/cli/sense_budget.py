@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, completion, console
 from sensic.cli.progress import display
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ def sense_budget(
     source: Annotated[str, typer.Argument(metavar="IN", help="Any video that FFmpeg reads.")],
     quality: Annotated[int, typer.Option("--quality", "-q", help="0 (smallest) to 63 (best).")] = 32,
     frames: Annotated[int, typer.Option("--frames", help="Frames measured together: 1, 2 or 4.")] = 4,
-    operator: Annotated[str, typer.Option("--operator", help="wht or scrambled.")] = "wht",
+    operator: Annotated[
+        str, typer.Option("--operator", help="wht or scrambled.", autocompletion=completion.words("wht", "scrambled"))
+    ] = "wht",
     mcu: Annotated[bool, typer.Option("--mcu", help="Golomb–Rice codes.")] = False,
     count: Annotated[int, typer.Option("--count", metavar="N", help="Count in the first N frames.")] = 8,
     as_json: arguments.Json = False,

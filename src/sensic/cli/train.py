@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, console
+from sensic.cli import arguments, completion, console
 from sensic.cli.progress import View, display
 
 
@@ -17,7 +17,12 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")],
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="MODEL", help="Begin with a model (name or directory), run or weights."),
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin with a model (name or directory), run or weights.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     packs: Annotated[
         list[Path] | None,
@@ -25,7 +30,9 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="N", help="Length of the run, by the clock.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Length of the run, in steps.")] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", autocompletion=completion.devices)
+    ] = "auto",
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="The run's folder.  [default: runs/NAME-OF-THE-RECIPE]"),
@@ -89,9 +96,11 @@ def _tell(report: Any) -> None:
     console.status(f"{report.steps:,} steps in {console.clock(report.seconds)}{speed}")
     if getattr(report, "stopped_early", False):
         console.status("stopped early: the last validations were no better")
-    gain = getattr(report.best, "gain", None)
+    gain, psnr = getattr(report.best, "gain", None), getattr(report.best, "psnr", None)
     if gain is not None:  # of the sensing profile's decoder
         console.status(f"best at step {report.best_step:,}: {gain:+.2f} dB against linear decoding")
+    elif psnr is not None:  # of the decoder of snapshots
+        console.status(f"best at step {report.best_step:,}: {psnr:.2f} dB on held-out clips")
     elif report.best is not None:
         saved = report.best.delta_rate
         change = "" if saved is None else f", {saved:+.1f}% bits for the same PSNR against the start"

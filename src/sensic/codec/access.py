@@ -120,5 +120,9 @@ def open_video(
     """Open a Sensic stream for reading frames in any order; see ``Video``.
 
     Raises StreamError and what is below it, WrongModelError, InputError.
+
+    >>> with open_video("holiday.mkv") as video:
+    ...     len(video), video[-1].y.shape, float(video.at(seconds=0.1).time)
+    (6, (180, 320), 0.08)
     """
     return Video(source, model=model, threads=threads)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sensic.codec.complexity import change, texture
 from sensic.codec.frames import write_checksum, write_quality
 from sensic.codec.latents import LatentPath, SymbolWriter
 from sensic.codec.pipeline import ahead
 from sensic.codec.pixels import PixelPath, Planes, luma8, padded, to_tensors
 from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
+from sensic.codec.rate import Constant, RateControl
 from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
@@ -38,6 +42,8 @@ class Prepared:
     planes: Planes
     luma: NDArray[np.uint8]
     candidates: Candidates | None
+    texture: float
+    change: float
 
 
 class Encoder:
@@ -57,8 +63,10 @@ class Encoder:
         settings: EncoderSettings,
         *,
         adaptive: bool = True,
+        rate: RateControl | None = None,
     ) -> None:
         self._model, self._backend, self._settings, self._adaptive = model, backend, settings, adaptive
+        self._rate = rate or Constant(settings.quality)
         self._height, self._width = padded(height), padded(width)
         self._search = MotionSearch(self._width, self._height, settings.effort)
         self._motion = MotionCoder(self._height // BLOCK, self._width // BLOCK)
@@ -80,9 +88,11 @@ class Encoder:
         with ThreadPoolExecutor(1, "sensic-entropy") as self._pool:
             for prepared in ahead(self._prepare(frames)):
                 going_on = 0 < self._position < self._settings.gop
-                if not (going_on and self._attempt(prepared, 0, WORSE * self._worst)):
+                spent = sum(self.bits.values())
+                if not (going_on and self._fitted(prepared, 0, WORSE * self._worst)):
                     yield from self._end_group()
                     self._first(prepared)
+                self._rate.spent(self.frames, sum(self.bits.values()) - spent)
                 self._records.append(FrameRecord(prepared.frame.pts, prepared.frame.duration))
                 self._position += 1
                 self.frames += 1
@@ -96,10 +106,11 @@ class Encoder:
         previous: NDArray[np.uint8] | None = None
         for frame in frames:
             luma = luma8(frame)
-            candidates = None
+            candidates, difference = None, 0.0
             if previous is not None and self._settings.gop > 1:
                 candidates = self._search.flow(luma, previous)
-            yield Prepared(frame, to_tensors(frame), luma, candidates)
+                difference = change(luma, previous, candidates)
+            yield Prepared(frame, to_tensors(frame), luma, candidates, texture(luma), difference)
             previous = luma
 
     def _first(self, prepared: Prepared) -> None:
@@ -107,8 +118,28 @@ class Encoder:
         spread = float(prepared.luma.std()) ** 2  # the error of a picture that is flat
         for raised in RETRIES:
             most = float("inf") if raised == RETRIES[-1] else spread / 2
-            if self._attempt(prepared, raised, most):
+            if self._fitted(prepared, raised, most):
                 return
+
+    def _fitted(self, prepared: Prepared, raised: int, most: float) -> bool:
+        """Like ``_attempt``, but again and again until the rate control is content with the size."""
+        while True:
+            kept, spent = self._state(), sum(self.bits.values())
+            if not self._attempt(prepared, raised, most):
+                return False
+            if self._rate.fits(self.frames, sum(self.bits.values()) - spent):
+                return True
+            self._restore(kept)
+            most = float("inf")
+
+    def _state(self) -> dict[str, Any]:
+        """All that coding a frame changes."""
+        parts = {"_coder": self._coder.copy(), "_motion": self._motion.copy(), "_pixels": copy(self._pixels)}
+        latents = {"_latents": self._latents.copy()} if self._position else {}
+        return {**parts, **latents, "bits": dict(self.bits), "_worst": self._worst, "_checksum": self._checksum}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def _attempt(self, prepared: Prepared, raised: int, most: float) -> bool:
         """Code a frame; keep nothing of it, and return False, where its squared error is above ``most``."""
@@ -119,7 +150,9 @@ class Encoder:
             shape = (self._height // BLOCK, self._width // BLOCK)
             self._latents = LatentPath(self._model, self._backend, *shape, self._adaptive)
         expected = self._model.frame_quality(self._settings.quality, self._position)
-        quality = min(expected + raised, QUALITIES - 1)
+        complexity = prepared.change if inter else prepared.texture
+        wanted = self._rate.quality(self.frames, self._position, complexity, prepared.frame.time)
+        quality = min(self._model.frame_quality(wanted, self._position) + raised, QUALITIES - 1)
         with self._counting("other"):
             write_quality(self._coder, quality, expected)
         if inter:

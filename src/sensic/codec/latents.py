@@ -6,6 +6,7 @@ Everything here that decides a probability is an integer; see docs/bitstream.md,
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from copy import copy
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -116,6 +117,12 @@ class LatentPath:
         }
         self._adaptive = adaptive
         self.checksum = 0
+
+    def copy(self) -> LatentPath:
+        """A path that has coded the same, to go on from here a second time."""
+        twin = copy(self)
+        twin._statistics = {part: statistics.copy() for part, statistics in self._statistics.items()}
+        return twin
 
     def frame(
         self,

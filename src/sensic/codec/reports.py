@@ -15,12 +15,38 @@ from sensic.sensing import SensingSettings
 @dataclass(frozen=True)
 class Progress:
     """``frames`` of ``total`` (None: unknown) are done after ``seconds``; ``bytes`` is what an encoder
-    expects to have written so far (0 while decoding)."""
+    expects to have written so far (0 while decoding). ``kept`` of the frames were done by an earlier encode, which this
+    one goes on with. ``stage`` is "coding", "reading" while the source is looked through beforehand, or "first pass" of
+    two. ``pixels`` are those of a frame's luma (0: not told)."""
 
     frames: int
     total: int | None
     bytes: int
     seconds: float
+    kept: int = 0
+    stage: str = "coding"
+    pixels: int = 0
+
+    @property
+    def frames_per_second(self) -> float:
+        return (self.frames - self.kept) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None where the total isn't known."""
+        speed = self.frames_per_second
+        return (self.total - self.frames) / speed if self.total and speed else None
+
+    @property
+    def predicted_bytes(self) -> float | None:
+        """Of all pictures, if the rest takes as much for each; None while decoding, or where the total isn't known."""
+        return self.bytes * self.total / self.frames if self.total and self.bytes and self.frames else None
+
+    @property
+    def bits_per_pixel(self) -> float | None:
+        """So far; None while decoding."""
+        pixels = self.frames * self.pixels
+        return 8 * self.bytes / pixels if self.bytes and pixels else None
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -30,7 +56,8 @@ ProgressCallback = Callable[[Progress], None]
 class EncodeReport:
     """``estimated_bits`` is the ideal code length under the model's probabilities, ``bits`` the same by part
     (motion, z, y, other; in the sensing profile layers, as coded) and ``frame_bits`` by frame; ``file_bytes`` counts
-    everything, side streams included."""
+    everything, side streams included. ``bitrate`` of the pictures (bits per second, with what the container adds) is
+    told where a rate was asked for."""
 
     frames: int
     width: int
@@ -44,6 +71,7 @@ class EncodeReport:
     seconds: float
     notes: tuple[str, ...] = ()
     frame_bits: tuple[float, ...] = ()
+    bitrate: float | None = None
 
     @property
     def bits_per_pixel(self) -> float:

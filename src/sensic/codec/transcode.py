@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -12,13 +13,16 @@ from typing import BinaryIO
 from sensic.codec.encoder import Encoder
 from sensic.codec.engine import load_backend
 from sensic.codec.profiles import PROFILES, SensingView, decoder_for
+from sensic.codec.rated import Rated, Verdict
 from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
 from sensic.codec.settings import EncoderSettings, effort_of
+from sensic.codec.target import RateTarget
+from sensic.codec.work import Work, encode_in_chunks
 from sensic.container import StreamHeader, StreamReader, StreamWriter
 from sensic.errors import InputError, UsageError
 from sensic.model import Model
 from sensic.sensing import SensingEncoder, SensingSettings
-from sensic.video import SideStreams, VideoInfo, VideoSink, VideoSource
+from sensic.video import Filters, SideStreams, VideoInfo, VideoSink, VideoSource
 
 Source = str | Path | BinaryIO
 Destination = str | Path | BinaryIO
@@ -31,20 +35,26 @@ def refuse_same_file(source: object, destination: object) -> None:
         raise UsageError(f"{destination} is the input; write the output to another file")
 
 
+def expected_frames(info: VideoInfo) -> int | None:
+    """As the source says, or its duration and rate do; None where neither is known."""
+    if info.frame_count is None and info.duration is not None and info.rate is not None:
+        return round(info.duration * info.rate)
+    return info.frame_count
+
+
 class _Count:
     """Counts frames as they pass and tells the caller."""
 
     def __init__(self, callback: ProgressCallback | None, info: VideoInfo, total: int | None = None) -> None:
         self._callback, self._start, self.frames = callback, time.monotonic(), 0
-        self._total = info.frame_count if total is None else total
-        if self._total is None and info.duration is not None and info.rate is not None:
-            self._total = round(info.duration * info.rate)
+        self._total = expected_frames(info) if total is None else total
+        self._pixels = info.width * info.height
 
     def step(self, written: int) -> None:
         self.frames += 1
         if self._callback is not None:
             total = None if self._total is None else max(self._total, self.frames)
-            self._callback(Progress(self.frames, total, written, self.seconds))
+            self._callback(Progress(self.frames, total, written, self.seconds, pixels=self._pixels))
 
     @property
     def seconds(self) -> float:
@@ -67,6 +77,11 @@ def encode(
     threads: int | None = None,
     profile: str = "neural",
     sensing: SensingSettings | None = None,
+    filters: Filters | None = None,
+    rate: RateTarget | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    cluster: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> EncodeReport:
     """Encode any video that FFmpeg reads into a Sensic stream (Matroska).
@@ -75,24 +90,38 @@ def encode(
     ``quality`` goes from 0 (smallest) to 63 (best), ``gop`` is the distance of independent groups in frames (1 to 600),
     ``preset`` a name (realtime, fast, medium, slow, best) or 0 to 9: how hard the encoder searches. ``low_latency``
     writes and flushes every frame by itself. ``model`` is a shipped model's name or a model directory. Audio,
-    subtitles, chapters and metadata are copied.
+    subtitles, chapters and metadata are copied. ``filters`` is what is done to the pictures before (``Filters``);
+    a trim applies to all streams. ``rate`` is a bitrate, a size or a buffer to keep (``RateTarget``): the first two
+    decide the quality, and ``quality`` then means nothing.
+
+    With ``workers`` above 1, ``resume`` or ``cluster`` (auto or ray://HOST:PORT) a file is encoded in chunks of whole
+    groups by processes with one thread each; finished chunks wait in OUT.parts beside the output. ``resume`` goes on
+    with those of an encode that was broken off. The bytes don't depend on how many workers there are, nor on where or
+    when a chunk was encoded, but differ from those of an encode that isn't chunked wherever a group begins elsewhere.
 
     ``profile`` "sensing" codes integer measurements as ``sensing`` says, with neither model nor search: ``gop``,
     ``preset``, ``model`` and ``threads`` then mean nothing; ``low_latency`` measures every frame by itself.
 
-    Raises UsageError, InputError, OutputError, ModelError, BackendError. A path that can't be completed is not
-    left behind.
+    Raises UsageError, InputError, OutputError, ModelError, BackendError, ClusterError, TargetError. A path that can't
+    be completed is not left behind.
+
+    >>> report = encode("holiday.mp4", "out.mkv", quality=20, preset="fast")
+    >>> report.frames, report.width, report.height, report.quality
+    (6, 320, 180, 20)
     """
-    if profile not in PROFILES:
-        raise UsageError(f"profile is one of {', '.join(PROFILES)}, not {profile!r}")
-    if sensing is not None and profile != "sensing":
-        raise UsageError("settings of the profile sensing are for that profile")
-    settings = EncoderSettings(quality, gop, effort_of(preset), low_latency)
+    settings, work = EncoderSettings(quality, gop, effort_of(preset), low_latency), Work(workers, resume, cluster)
+    check_options(profile, sensing, rate, work, threads)
     refuse_same_file(source, destination)
-    start = _sensing(sensing, settings) if profile == "sensing" else _neural(model, threads, settings)
-    with VideoSource(source) as video, SideStreams(source) as side:
+    rated = None if rate is None else Rated(rate, source, filters, settings, Model.load(model), threads, progress)
+    if work.is_chunked:
+        return encode_in_chunks(
+            source, destination, model=Model.load(model), settings=settings, filters=filters, rated=rated, work=work,
+            progress=progress,
+        )  # fmt: skip
+    start = start_sensing(sensing, settings) if profile == "sensing" else start_neural(model, threads, settings, rated)
+    with VideoSource(source, filters) as video, SideStreams(source, video.cut) as side:
         info = video.info
-        header, encoder = start(info)
+        header, encoder = start(video)
         count = _Count(progress, info)
         with StreamWriter(destination, header, side) as writer:
             totals = [0.0]  # bits after each frame
@@ -101,42 +130,66 @@ def encode(
                 totals.append(sum(encoder.bits.values()))
                 count.step(round(totals[-1] / 8))
 
-            for block in encoder.blocks(video, on_frame=step):
+            for block in encoder.blocks(rated.watch(video) if rated else video, on_frame=step):
                 writer.write(block)
             if not encoder.frames:
                 raise InputError(f"{source}: no frame could be decoded")
         notes = tuple(dict.fromkeys((*video.notes, *side.notes, *writer.notes)))
+    size = _size(destination, writer.bytes_written)
+    kept = rated.verdict(writer.packet_bytes, size) if rated else Verdict()
     return EncodeReport(
-        encoder.frames, info.width, info.height, quality, header.model.hex(), _size(destination, writer.bytes_written),
-        writer.payload_bytes, sum(encoder.bits.values()), dict(encoder.bits), count.seconds, notes,
-        tuple(b - a for a, b in pairwise(totals)),
+        encoder.frames, info.width, info.height, header.quality, header.model.hex(), size, writer.payload_bytes,
+        sum(encoder.bits.values()), dict(encoder.bits), count.seconds, (*notes, *kept.notes),
+        tuple(b - a for a, b in pairwise(totals)), kept.bitrate,
     )  # fmt: skip
 
 
-Start = Callable[[VideoInfo], tuple[StreamHeader, Encoder | SensingEncoder]]
+def check_options(
+    profile: str, sensing: SensingSettings | None, rate: RateTarget | None, work: Work, threads: int | None
+) -> None:
+    """Raises UsageError where they contradict each other."""
+    if profile not in PROFILES:
+        raise UsageError(f"profile is one of {', '.join(PROFILES)}, not {profile!r}")
+    if sensing is not None and profile != "sensing":
+        raise UsageError("settings of the profile sensing are for that profile")
+    if rate is not None and profile != "neural":
+        raise UsageError(f"a rate target doesn't go with the profile {profile}")
+    if work.is_chunked and profile != "neural":
+        raise UsageError(f"workers, cluster and resume are for the profile neural, not {profile}")
+    if work.is_chunked and threads not in (None, 1):
+        raise UsageError(f"each worker has one thread: give workers or threads, not {threads} threads")
 
 
-def _neural(model: str | Path | Model | None, threads: int | None, settings: EncoderSettings) -> Start:
+Start = Callable[[VideoSource], tuple[StreamHeader, Encoder | SensingEncoder]]
+
+
+def start_neural(
+    model: str | Path | Model | None, threads: int | None, settings: EncoderSettings, rated: Rated | None
+) -> Start:
     loaded = Model.load(model)
 
-    def start(info: VideoInfo) -> tuple[StreamHeader, Encoder]:
-        header = StreamHeader(bytes.fromhex(loaded.id), settings.quality, settings.gop, info, settings.low_latency)
-        return header, Encoder(loaded, load_backend(loaded, threads), info.width, info.height, settings)
+    def start(video: VideoSource) -> tuple[StreamHeader, Encoder]:
+        info, control, chosen = video.info, None, settings
+        if rated is not None:
+            control = rated.start(video, expected_frames(info))
+            chosen = replace(settings, quality=rated.quality)
+        header = StreamHeader(bytes.fromhex(loaded.id), chosen.quality, chosen.gop, info, chosen.low_latency)
+        return header, Encoder(loaded, load_backend(loaded, threads), info.width, info.height, chosen, rate=control)
 
     return start
 
 
-def _sensing(sensing: SensingSettings | None, settings: EncoderSettings) -> Start:
+def start_sensing(sensing: SensingSettings | None, settings: EncoderSettings) -> Start:
     if sensing is None:
         sensing = SensingSettings(frames=1) if settings.low_latency else SensingSettings()
     if settings.low_latency and sensing.frames > 1:
         raise UsageError(f"low latency measures every frame by itself: frames is 1 then, not {sensing.frames}")
 
-    def start(info: VideoInfo) -> tuple[StreamHeader, SensingEncoder]:
+    def start(video: VideoSource) -> tuple[StreamHeader, SensingEncoder]:
         header = StreamHeader(
-            sensing.pack(), settings.quality, sensing.frames, info, settings.low_latency, profile="sensing"
+            sensing.pack(), settings.quality, sensing.frames, video.info, settings.low_latency, profile="sensing"
         )
-        return header, SensingEncoder(sensing, info.depth, settings.quality)
+        return header, SensingEncoder(sensing, video.info.depth, settings.quality)
 
     return start
 
@@ -162,6 +215,9 @@ def decode(
     packets of a group to look at, and ``uncertainty`` shows the deviation to be expected instead of pictures.
 
     Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
+
+    >>> decode("holiday.mkv", "back.mp4", codec="libx264", options={"crf": "16"}).frames
+    6
     """
     refuse_same_file(source, destination)
     with StreamReader(source) as reader, reader.side() as side:

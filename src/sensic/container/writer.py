@@ -22,7 +22,8 @@ class StreamWriter:
     """Writes blocks, and the side streams up to their time; a context manager.
 
     ``destination`` is a path (the file appears when closed without an error, and not before), "-" for standard output,
-    or a binary file object, which is left open. With ``low_latency`` in the header every block leaves at once.
+    or a binary file object, which is left open. ``payload_bytes`` are those of the blocks' payloads, ``packet_bytes``
+    those of whole blocks. With ``low_latency`` in the header every block leaves at once.
     ``notes`` names the side streams that Matroska can't hold. The blocks' ``sequence`` and ``last`` are set here: the
     last block of a stream says so, hence one block is held back, or, with low latency, an empty one ends the stream.
     Raises OutputError, UsageError, LimitError, InputError (a side stream can't be read).
@@ -32,7 +33,7 @@ class StreamWriter:
         self, destination: str | Path | BinaryIO, header: StreamHeader, side: SideStreams | None = None
     ) -> None:
         self.header = header
-        self.payload_bytes = 0
+        self.payload_bytes = self.packet_bytes = 0
         self._sequence = 0
         self._pending: Block | None = None
         self._previous: int | None = None
@@ -143,6 +144,7 @@ class StreamWriter:
             self._side.write_until(time)
         data = replace(block, sequence=self._sequence).pack()
         self._muxer.block(round(time * 1000), self._track, data, block.starts_group)
+        self.packet_bytes += len(data)
         self._sequence += 1
         if block.frames:
             self._end = _end(block) * time_base

@@ -11,6 +11,8 @@ fastest; every sum is exact, whatever its order).
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +46,12 @@ class TableStatistics:
         self._own = np.zeros((channels, SCALES * MAGNITUDES), np.int64)
         self._table = steps.astype(np.int16)  # the cheapest table of each index
         self._shift = np.zeros(channels, np.int16)  # the cheapest correction of each channel
+
+    def copy(self) -> TableStatistics:
+        """Statistics that have seen the same, to go on from here a second time."""
+        twin = copy(self)
+        twin._common, twin._own = self._common.copy(), self._own.copy()
+        return twin
 
     def apply(self, index: Indices, channels: Channels) -> Indices:
         """Tables [n] to use for the prior's indices [n] of symbols in ``channels`` [n]."""

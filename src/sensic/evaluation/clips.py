@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sensic.errors import EvaluationError, InputError, UnsupportedError, UsageError
 from sensic.evaluation.process import ffmpeg, run
 from sensic.evaluation.results import ClipInfo
-from sensic.video import VideoInfo, VideoSource
+from sensic.video import Frame, VideoInfo, VideoSource
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Planes = tuple[Plane, Plane, Plane]  # y [H, W]; u, v [ceil(H/2), ceil(W/2)]
@@ -98,21 +98,61 @@ def load(source: Path, directory: Path, frames: int | None = None, audio: bool =
     partial = path.with_name(f".{path.name}.partial.mkv")
     try:
         with VideoSource(source) as video:
-            _require_as_coded(source, video.info)
-            rate = _even_rate(video.info)
-            count, digest = _write(partial, video, rate, frames)
+            require_as_coded(source, video.info)
+            info, rate = video.info, _even_rate(video.info)
+            count, digest = _write(partial, islice(video, frames), info, rate)
         if not count:
             raise InputError(f"{source}: no frame could be decoded")
         heard = audio and _add_audio(source, partial, count / rate)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    return Clip(_clip_info(source.stem, digest, count, info, rate, heard), path, source)
+
+
+def excerpts(
+    video: VideoSource,
+    directory: Path,
+    count: int,
+    length: int,
+    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
+) -> tuple[Clip, int]:
+    """At most ``count`` excerpts of ``length`` frames, spread evenly over a video and joined in a lossless file, and
+    how many frames the whole has. ``on_frame`` is told how many were read, and of how many, if that is known.
+
+    Raises InputError where there is no frame to be read.
+    """
+    info, total = video.info, 0
+    expected = info.frame_count
+    if expected is None and info.duration is not None and info.rate is not None:
+        expected = round(info.duration * info.rate)
+    # The excerpts' first frames, in the middle of equal shares; without gaps where there are not many frames more.
+    spread = expected is not None and expected > count * length
+    share = expected / count if spread and expected else length
+    starts = [round(share * number + (share - length) / 2) for number in range(count)]
+
+    def chosen() -> Iterator[Frame]:
+        nonlocal total
+        for frame in video:
+            if any(start <= total < start + length for start in starts):
+                yield frame
+            total += 1
+            on_frame(total, expected)
+
+    path, rate = directory / "excerpts.lossless.mkv", _even_rate(info)
+    frames, digest = _write(path, chosen(), info, rate)
+    if not frames:
+        raise InputError("no frame could be decoded")
+    return Clip(_clip_info("excerpts", digest, frames, info, rate), path, path), total
+
+
+def _clip_info(name: str, digest: str, frames: int, info: VideoInfo, rate: Fraction, audio: bool = False) -> ClipInfo:
     ratio = f"{rate.numerator}/{rate.denominator}"
-    info = video.info
-    return Clip(ClipInfo(source.stem, digest, count, info.width, info.height, info.depth, ratio, heard), path, source)
+    return ClipInfo(name, digest, frames, info.width, info.height, info.depth, ratio, audio)
 
 
-def _require_as_coded(source: Path, info: VideoInfo) -> None:
+def require_as_coded(source: Path, info: VideoInfo) -> None:
+    """Raises UnsupportedError for what is not 4:2:0 of 8 or 10 bits."""
     if info.source_format not in AS_CODED:
         raise UnsupportedError(
             f"{source} is {info.source_format}; 4:2:0 of 8 or 10 bits is compared as it is coded, so convert it first: "
@@ -124,14 +164,14 @@ def _even_rate(info: VideoInfo) -> Fraction:
     return info.rate if info.rate is not None and RATES[0] <= info.rate <= RATES[1] else USUAL_RATE
 
 
-def _write(path: Path, video: VideoSource, rate: Fraction, frames: int | None) -> tuple[int, str]:
+def _write(path: Path, frames: Iterable[Frame], info: VideoInfo, rate: Fraction) -> tuple[int, str]:
     """The number of frames written and the SHA-256 of their samples (y, u, v of each, little-endian)."""
     digest, count = hashlib.sha256(), 0
     with av.open(str(path), "w") as writer:
         output = writer.add_stream("ffv1", rate=rate)
-        output.width, output.height = video.info.width, video.info.height
-        output.pix_fmt = PIXEL_FORMATS[video.info.depth]
-        for frame in islice(video, frames):
+        output.width, output.height = info.width, info.height
+        output.pix_fmt = PIXEL_FORMATS[info.depth]
+        for frame in frames:
             for plane in frame.planes:
                 digest.update(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).data)
             picture = picture_of(frame.planes)

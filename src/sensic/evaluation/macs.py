@@ -12,13 +12,15 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from sensic.model import GRAPHS, SENSING_GRAPHS, Model
+from sensic.model import Model
 
 SIDE = 256
 ENCODER_ONLY = ("analysis",)
 # How many times smaller than the picture an input is, by its channels where a name serves twice.
 REDUCTION = {"uv": 2, "prediction": 8, "context": 8, "state": 8, "z": 64}
 BLOCK = 16
+WHOLE = {"snapshot": (1, SIDE, SIDE), "masks": (1, 1, SIDE, SIDE)}
+"""Shapes of inputs of another kind: a snapshot of one frame."""
 Shapes = dict[str, tuple[int, ...]]
 PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 
@@ -28,14 +30,15 @@ def per_pixel(model: Model) -> dict[str, float]:
 
     A place of the sensing profile's networks stands for as many samples as one of the others: 8 × 8 in 4 pictures.
     """
-    graphs = SENSING_GRAPHS if model.is_sensing else GRAPHS
-    counts = {name: multiplications(model.graph(name)) / SIDE**2 / 1000 for name in graphs}
+    counts = {name: multiplications(model.graph(name)) / SIDE**2 / 1000 for name in model.graphs}
     decoder = sum(count for name, count in counts.items() if name not in ENCODER_ONLY)
     return {**counts, "decoder": decoder, "encoder": sum(counts.values())}
 
 
 def input_shape(name: str, dims: list[int]) -> tuple[int, ...]:
     """Shape of a graph's input for a picture of SIDE x SIDE; ``dims`` has 0 where the graph leaves it free."""
+    if name in WHOLE:
+        return WHOLE[name]
     if len(dims) != 4:
         return tuple(d or 1 for d in dims)
     reduction = 1 if name == "y" and dims[1] == 1 else REDUCTION.get(name, BLOCK)

@@ -5,9 +5,9 @@
 ``tables.safetensors``    every integer of the entropy path
 ``golden.safetensors``    inputs and outputs of the integer networks that a backend must reproduce
 ``<graph>.onnx``          the seven networks: hyper, first, second, memory, context, analysis, synthesis;
-                          of a decoder of the sensing profile: listen, write, paint
+                          of a decoder of the sensing profile: listen, write, paint; of one of snapshots: unroll
 ``weights.safetensors``   the trained weights, for going on with training; not needed to run. Decoders of the sensing
-                          profile have them in their graphs only
+                          profile and of snapshots have them in their graphs only
 ``README.md``             the model card (not part of the id)
 ========================  ==================================================================
 
@@ -34,6 +34,7 @@ from sensic.errors import ModelError
 FORMAT = 1
 GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesis")
 SENSING_GRAPHS = ("listen", "write", "paint")
+SNAPSHOT_GRAPHS = ("unroll",)
 MANIFEST = "manifest.json"
 MANIFEST_MAX = 1 << 20
 FILE_MAX = 256 << 20

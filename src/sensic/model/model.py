@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sensic.entropy.tables import ScaleTables
 from sensic.errors import ModelError
-from sensic.model.files import GRAPHS, SENSING_GRAPHS, read_file, read_manifest, read_tensors
+from sensic.model.files import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, read_file, read_manifest, read_tensors
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT = "default"
@@ -51,6 +51,11 @@ class Model:
     def default(cls) -> Model:
         return cls.load()
 
+    @staticmethod
+    def shipped() -> tuple[str, ...]:
+        """Names of the models that ship."""
+        return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json")))
+
     @classmethod
     def find(cls, identity: str) -> Model | None:
         """The shipped model of that id, if there is one."""
@@ -66,7 +71,21 @@ class Model:
     @property
     def is_sensing(self) -> bool:
         """Whether it decodes the sensing profile, and nothing else."""
-        return all(f"{graph}.onnx" in self.manifest["files"] for graph in SENSING_GRAPHS)
+        return self.graphs == SENSING_GRAPHS
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it recovers frames from snapshots, and nothing else."""
+        return self.graphs == SNAPSHOT_GRAPHS
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The names of its networks, one of ``GRAPHS``, ``SENSING_GRAPHS`` and ``SNAPSHOT_GRAPHS`` of
+        ``sensic.model``."""
+        for graphs in (SENSING_GRAPHS, SNAPSHOT_GRAPHS):
+            if all(f"{graph}.onnx" in self.manifest["files"] for graph in graphs):
+                return graphs
+        return GRAPHS
 
     @cached_property
     def integers(self) -> dict[str, NDArray[Any]]:
@@ -108,9 +127,9 @@ class Model:
         return min(max(quality + int(offset), 0), QUALITIES - 1)
 
     def graph(self, name: str) -> bytes:
-        """An ONNX file, its hash checked. ``name`` is one of ``sensic.model.GRAPHS`` or ``SENSING_GRAPHS``."""
-        if name not in (*GRAPHS, *SENSING_GRAPHS):
-            raise ModelError(f"no graph {name!r}; there are {', '.join((*GRAPHS, *SENSING_GRAPHS))}")
+        """An ONNX file, its hash checked. ``name`` is one of ``graphs``."""
+        if name not in self.graphs:
+            raise ModelError(f"no graph {name!r} in {self.name}; there are {', '.join(self.graphs)}")
         return read_file(self.directory, self.manifest, f"{name}.onnx")
 
     def weights(self) -> dict[str, NDArray[Any]]:

@@ -109,11 +109,16 @@ class MotionCoder:
         """The next field. Raises DamagedError for vectors out of range."""
         return self._transcribe(self.previous, Reader(coder))
 
+    def copy(self) -> MotionCoder:
+        """A coder that has coded the same, to go on from here a second time."""
+        twin = copy(self)
+        twin._flags, twin._choices = self._flags.copy(), self._choices.copy()
+        twin._differences = self._differences.copy()
+        return twin
+
     def measure(self, field: Field) -> float:
         """The ideal length in bits that ``encode`` would give ``field`` now; nothing is changed."""
-        trial, meter = copy(self), Meter()
-        trial._flags, trial._choices = self._flags.copy(), self._choices.copy()
-        trial._differences = self._differences.copy()
+        trial, meter = self.copy(), Meter()
         trial._transcribe(field, meter)
         return meter.bits
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from sensic.sensing.encoder import SensingEncoder
     from sensic.sensing.operators import Operator, operator
     from sensic.sensing.packets import Packet
+    from sensic.sensing.recoveries import RECOVERIES
     from sensic.sensing.settings import SensingSettings
+    from sensic.sensing.snapshots import SnapshotDecoder
 
 __all__ = [
     "DECODERS",
+    "RECOVERIES",
     "Budget",
     "Operator",
     "Packet",
@@ -28,6 +31,7 @@ __all__ = [
     "SensingDecoder",
     "SensingEncoder",
     "SensingSettings",
+    "SnapshotDecoder",
     "Snapshots",
     "measure_budget",
     "operator",
@@ -42,7 +46,9 @@ _HOMES = {
     "sensic.sensing.encoder": ("SensingEncoder",),
     "sensic.sensing.operators": ("Operator", "operator"),
     "sensic.sensing.packets": ("Packet",),
+    "sensic.sensing.recoveries": ("RECOVERIES",),
     "sensic.sensing.settings": ("SensingSettings",),
+    "sensic.sensing.snapshots": ("SnapshotDecoder",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

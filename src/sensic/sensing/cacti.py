@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sensic.errors import InputError, UsageError
 from sensic.sensing.matlab import read_arrays
 from sensic.sensing.operators import Cacti
-from sensic.sensing.total_variation import gap_tv
+from sensic.sensing.recoveries import RECOVERIES, Recovery, chosen
 from sensic.video import Colour, Frame, VideoInfo, VideoSink
 
 PEAK = 255
@@ -77,13 +77,15 @@ ProgressCallback = Callable[[RecoverProgress], None]
 
 @dataclass(frozen=True)
 class RecoverReport:
-    """``psnr`` is that of each written frame against ``orig`` in dB, empty where there is none."""
+    """``decoder`` is the one that was used; ``psnr`` is that of each written frame against ``orig`` in dB, empty where
+    there is none."""
 
     frames: int
     width: int
     height: int
     snapshots: int
     seconds: float
+    decoder: str
     psnr: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -98,17 +100,27 @@ def recover(
     destination: str | Path,
     *,
     mask: str | Path | None = None,
-    iterations: int = 60,
-    weight: float = 0.1,
+    decoder: str | None = None,
+    model: str | Path | None = None,
+    uncertainty: bool = False,
+    iterations: int | None = None,
+    weight: float | None = None,
     peak: float = PEAK,
     rate: Fraction = Fraction(25),
+    threads: int = 0,
     progress: ProgressCallback | None = None,
 ) -> RecoverReport:
-    """Recover the video behind the snapshots of a MATLAB file by GAP-TV, and write it, 8 bits, grey, lossless.
+    """Recover the video behind the snapshots of a MATLAB file, and write it, 8 bits, grey, lossless.
 
-    ``mask`` is the file with the masks where ``measurement`` has none. ``peak`` is white in the measurements' scale,
-    ``rate`` the frames per second to write; "-" writes y4m to standard output. Raises InputError, OutputError and
-    UsageError (also for a missing library). The destination appears whole or not at all.
+    ``mask`` is the file with the masks where ``measurement`` has none. ``decoder`` is one of ``RECOVERIES``:
+    ``learned`` takes a ``model`` (name or directory; default: the one that ships), ``tv`` (GAP-TV) ``iterations`` (60)
+    and ``weight`` (0.1). Without a choice it is the one whose options are given, else ``learned`` for masks of zeros
+    and ones and up to 16 frames in a snapshot. With ``uncertainty`` pictures of the deviation that the learned decoder
+    expects are written: black is certain, white 16 levels of 255 or more.
+
+    ``peak`` is white in the measurements' scale, ``rate`` the frames per second to write; "-" writes y4m to standard
+    output. Raises InputError, OutputError, ModelError, BackendError and UsageError (also for a missing library). The
+    destination appears whole or not at all.
     """
     if not 0 < peak < float("inf"):
         raise UsageError(f"the peak is what white is in the file, above 0, not {peak}")
@@ -119,21 +131,26 @@ def recover(
             raise UsageError(f"{destination} is the input; write the output to another file")
     begin = time.monotonic()
     snapshots = Snapshots.read(measurement, mask)
+    wanted = {"model": model, "uncertainty": uncertainty or None, "iterations": iterations, "weight": weight}
+    given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    name = chosen(snapshots.operator, decoder, given)
+    recovery = RECOVERIES[name](snapshots.operator, threads, **given)
     count, height, width = snapshots.measurements.shape
     frames = count * snapshots.operator.frames
     colour = Colour(full_range=True)
     info = VideoInfo(width, height, time_base=1 / rate, rate=rate, colour=colour, frame_count=frames)
     psnr: list[float] = []
     with VideoSink(destination, info) as sink:
-        for index, picture in enumerate(_pictures(snapshots, iterations, weight, peak, progress)):
-            if snapshots.original is not None:
+        for index, picture in enumerate(_pictures(snapshots, recovery, peak, progress)):
+            if snapshots.original is not None and not uncertainty:
                 psnr.append(_psnr(picture, snapshots.original[index] * (255 / peak)))
             sink.write(_grey(picture, index, info))
-    return RecoverReport(frames, width, height, count, time.monotonic() - begin, tuple(psnr), tuple(sink.notes))
+    seconds = time.monotonic() - begin
+    return RecoverReport(frames, width, height, count, seconds, name, tuple(psnr), tuple(sink.notes))
 
 
 def _pictures(
-    snapshots: Snapshots, iterations: int, weight: float, peak: float, progress: ProgressCallback | None
+    snapshots: Snapshots, recovery: Recovery, peak: float, progress: ProgressCallback | None
 ) -> Iterator[NDArray[np.uint8]]:
     """Each [H, W], snapshot after snapshot."""
     begin, count = time.monotonic(), len(snapshots.measurements)
@@ -141,11 +158,10 @@ def _pictures(
 
         def turn(done: int, index: int = index) -> None:
             if progress is not None:
-                turns, seconds = index * iterations + done, time.monotonic() - begin
-                progress(RecoverProgress(turns, count * iterations, index + 1, count, seconds))
+                turns, seconds = index * recovery.turns + done, time.monotonic() - begin
+                progress(RecoverProgress(turns, count * recovery.turns, index + 1, count, seconds))
 
-        recovered = gap_tv(snapshot / peak, snapshots.operator, iterations=iterations, weight=weight, turn=turn)
-        yield from np.rint(np.clip(recovered, 0, 1) * 255).astype(np.uint8)
+        yield from recovery(snapshot / peak, turn)
 
 
 def _operator(masks: NDArray[Any]) -> Cacti:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -17,28 +16,31 @@ def concealed(groups: Iterable[Sequence[Bins]], operator: Operator, middle: int)
     """The likely measurements of each plane of each group, in order.
 
     In place of a coarsest layer that was lost stands the mean of those of the groups before and after, as far as there
-    are any, else grey, samples of ``middle``; in place of finer ones nothing. Works one group ahead.
+    are any, else grey, samples of ``middle``; in place of finer ones nothing. Looks ahead only where it has to, by one
+    group, so that a live stream comes without delay.
     """
     grey = operator.forward(np.full((operator.frames, operator.block, operator.block), middle)).astype(np.float64)
     walsh = isinstance(operator, WalshHadamard)
     coarse = [band for sub in layers(operator)[0] for band in sub.bands] if walsh else []
     before: list[Points | None] = [None] * 3
-    current: Sequence[Bins] | None = None
-    for after in chain(groups, (None,)):
-        if current is not None:
-            planes = []
-            for number, bins in enumerate(current):
-                points = np.where(bins.arrived[:, None, None], reconstruction_points(bins), grey)
-                if not bins.arrived[coarse].all():
-                    following = _coarse(after[number], coarse) if after is not None else None
-                    near = [known for known in (before[number], following) if known is not None]
-                    points[coarse] = np.mean(near, 0) if near else points[coarse]
-                    before[number] = points[coarse] if near else None
-                else:
-                    before[number] = points[coarse]
-                planes.append(points)
-            yield planes
-        current = after
+    source = iter(groups)
+    current = next(source, None)
+    while current is not None:
+        lost = any(not bins.arrived[coarse].all() for bins in current)
+        after = next(source, None) if lost else None
+        planes = []
+        for number, bins in enumerate(current):
+            points = np.where(bins.arrived[:, None, None], reconstruction_points(bins), grey)
+            if not bins.arrived[coarse].all():
+                following = _coarse(after[number], coarse) if after is not None else None
+                near = [known for known in (before[number], following) if known is not None]
+                points[coarse] = np.mean(near, 0) if near else points[coarse]
+                before[number] = points[coarse] if near else None
+            else:
+                before[number] = points[coarse]
+            planes.append(points)
+        yield planes
+        current = after if lost else next(source, None)
 
 
 def _coarse(bins: Bins, coarse: list[int]) -> Points | None:

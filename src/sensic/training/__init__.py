@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensic.training.adaptation import AdaptProgress, AdaptReport, adapt
     from sensic.training.data.build import build_packs
     from sensic.training.data.manifest import BuildReport
+    from sensic.training.data.preview import PackPlan, plan_packs
     from sensic.training.data.settings import BuildSettings
     from sensic.training.export import export_model
     from sensic.training.profiles import read_recipe, train
@@ -25,16 +26,22 @@ if TYPE_CHECKING:
     from sensic.training.reports import TrainProgress, TrainReport, ValidationResult
     from sensic.training.sensing.recipe import SensingRecipe
     from sensic.training.sensing.reports import SensingReport, SensingResult
+    from sensic.training.snapshot.recipe import SnapshotRecipe
+    from sensic.training.snapshot.reports import SnapshotReport, SnapshotResult
 
 __all__ = [
     "AdaptProgress",
     "AdaptReport",
     "BuildReport",
     "BuildSettings",
+    "PackPlan",
     "Recipe",
     "SensingRecipe",
     "SensingReport",
     "SensingResult",
+    "SnapshotRecipe",
+    "SnapshotReport",
+    "SnapshotResult",
     "TrainProgress",
     "TrainReport",
     "ValidationResult",
@@ -42,6 +49,7 @@ __all__ = [
     "build_packs",
     "export_model",
     "export_weights",
+    "plan_packs",
     "read_recipe",
     "train",
 ]
@@ -51,6 +59,7 @@ _HOMES = {
     "sensic.training.adaptation": ("AdaptProgress", "AdaptReport", "adapt"),
     "sensic.training.data.build": ("build_packs",),
     "sensic.training.data.manifest": ("BuildReport",),
+    "sensic.training.data.preview": ("PackPlan", "plan_packs"),
     "sensic.training.data.settings": ("BuildSettings",),
     "sensic.training.export": ("export_model",),
     "sensic.training.profiles": ("read_recipe", "train"),
@@ -59,6 +68,8 @@ _HOMES = {
     "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),
     "sensic.training.sensing.recipe": ("SensingRecipe",),
     "sensic.training.sensing.reports": ("SensingReport", "SensingResult"),
+    "sensic.training.snapshot.recipe": ("SnapshotRecipe",),
+    "sensic.training.snapshot.reports": ("SnapshotReport", "SnapshotResult"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -24,11 +24,15 @@ from typing import Any
 import tomli_w
 
 from sensic.evaluation import macs
-from sensic.model import SENSING_GRAPHS, Model
+from sensic.model import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, Model
 from sensic.training.weights import graph_weights
 
 INTEGER = ("hyper", "first", "second", "memory")
 Facts = Mapping[str, Any]
+_USES = {
+    SENSING_GRAPHS: "natural video measured by the sensing profile",
+    SNAPSHOT_GRAPHS: "natural video, several frames seen through random masks and summed",
+}
 
 
 def card(model: Model, figures: str = "") -> str:
@@ -51,10 +55,10 @@ def card(model: Model, figures: str = "") -> str:
 
 def _overview(model: Model, facts: Facts) -> list[list[str]]:
     size = model.manifest["networks"]
-    weights = graph_weights(model, SENSING_GRAPHS) if model.is_sensing else model.weights()
+    weights = model.weights() if model.graphs == GRAPHS else graph_weights(model)
     parameters = sum(prod(weight.shape) for weight in weights.values())
     cost = macs.per_pixel(model)
-    if model.is_sensing:
+    if model.graphs != GRAPHS:
         return [
             ["Id", f"`{model.id}`, the SHA-256 of `manifest.json`"],
             ["Licence", str(facts.get("licence", "not stated"))],
@@ -63,7 +67,7 @@ def _overview(model: Model, facts: Facts) -> list[list[str]]:
                 ", ".join(f"{key} {value}" for key, value in size.items()) + f"; {parameters / 1e6:.2f} M parameters",
             ],
             ["Cost", f"{cost['decoder']:.2f} kMAC per pixel to decode; nothing to encode"],
-            ["Made for", str(facts.get("use", "natural video measured by the sensing profile"))],
+            ["Made for", str(facts.get("use", _USES[model.graphs]))],
         ]
     integer = sum(cost[graph] for graph in INTEGER)
     return [

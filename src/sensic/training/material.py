@@ -16,10 +16,10 @@ from sensic.training.distributed import Team
 from sensic.training.klt import initialise, klt_basis
 from sensic.training.prepare import Prepared, prepare
 from sensic.training.recipe import Data, Recipe
+from sensic.training.stored import BEST
 from sensic.training.validation import Clips, HeldOut, everything, split
 from sensic.training.weights import load_vae, vae_of
 
-BEST = "best.safetensors"
 _DEFAULT_CACHE = "cache"
 
 

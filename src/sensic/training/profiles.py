@@ -1,4 +1,4 @@
-"""The two things that can be trained, told apart by the recipe's ``profile``: the codec, and the sensing decoder."""
+"""What can be trained, told apart by the recipe's ``profile``: the codec, and the decoders of sensing and snapshots."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from sensic.training.reports import TrainCallback, TrainReport
 from sensic.training.sensing.recipe import SensingRecipe
 from sensic.training.sensing.reports import SensingReport
 from sensic.training.sensing.trainer import train_sensing
+from sensic.training.snapshot.recipe import SnapshotRecipe
+from sensic.training.snapshot.reports import SnapshotReport
+from sensic.training.snapshot.trainer import train_snapshot
 
-AnyRecipe = Recipe | SensingRecipe
-PROFILES: Mapping[str, type[Recipe] | type[SensingRecipe]] = {"neural": Recipe, "sensing": SensingRecipe}
+AnyRecipe = Recipe | SensingRecipe | SnapshotRecipe
+PROFILES: Mapping[str, type[AnyRecipe]] = {"neural": Recipe, "sensing": SensingRecipe, "snapshot": SnapshotRecipe}
 
 
 def read_recipe(path: str | Path) -> AnyRecipe:
@@ -36,7 +39,7 @@ def train(
     steps: int | None = None,
     device: str = "auto",
     progress: TrainCallback | None = None,
-) -> TrainReport | SensingReport:
+) -> TrainReport | SensingReport | SnapshotReport:
     """Train as ``recipe`` says, in the folder ``out``; where a run has been there before, go on with it.
 
     ``start`` is a model's name or directory, a run's folder or a file of weights to begin with; ``minutes`` or
@@ -46,7 +49,10 @@ def train(
 
     Raises RecipeError, PackError, ModelError, OutputError, and TrainingError where the loss stays NaN.
     """
-    options: dict[str, Any] = {"minutes": minutes, "steps": steps, "device": device, "progress": progress}
+    options: dict[str, Any] = {"out": out, "start": start, "minutes": minutes, "steps": steps}
+    options |= {"device": device, "progress": progress}
     if isinstance(recipe, SensingRecipe):
-        return train_sensing(recipe, out=out, start=start, **options)
-    return trainer.train(recipe, out=out, start=start, **options)
+        return train_sensing(recipe, **options)
+    if isinstance(recipe, SnapshotRecipe):
+        return train_snapshot(recipe, **options)
+    return trainer.train(recipe, **options)

@@ -191,18 +191,22 @@ class Length:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Validation:
-    """Held-out ``clips`` (at most), each coded whole at all ``qualities``, with rounding and averaged weights.
-
-    Every ``every_steps`` steps and ``every_minutes`` minutes (0: not by this), and at the run's start and end. After
-    ``patience`` validations without a new best the run ends (0: never).
-    """
+class Validating:
+    """Held-out ``clips`` (at most), judged with the averaged weights every ``every_steps`` steps and ``every_minutes``
+    minutes (0: not by this), and at the run's start and end. After ``patience`` validations without a new best the run
+    ends (0: never)."""
 
     clips: Whole = 8
-    qualities: tuple[Annotated[int, Field(ge=0, le=63)], ...] = (4, 16, 28, 40, 52)
     every_steps: Whole = 0
     every_minutes: Annotated[float, Field(ge=0)] = 15.0
     patience: Whole = 0
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Validation(Validating):
+    """Each clip is coded whole at all ``qualities``, with rounding."""
+
+    qualities: tuple[Annotated[int, Field(ge=0, le=63)], ...] = (4, 16, 28, 40, 52)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -228,28 +232,35 @@ class Output:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Recipe(BaseRecipe):
+class RunRecipe(BaseRecipe):
+    """What all runs have, whatever they train. ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or
+    ``cuda:N``. 0 ``threads`` leaves the number to PyTorch."""
+
+    seed: Whole = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    data: Data = dataclasses.field(default_factory=Data)
+    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    schedule: Schedule = dataclasses.field(default_factory=Schedule)
+    length: Length = dataclasses.field(default_factory=lambda: Length(minutes=60.0))
+    validation: Validating = dataclasses.field(default_factory=Validating)
+    output: Output = dataclasses.field(default_factory=Output)
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Recipe(RunRecipe):
     """Everything that decides what a run does. Values out of range raise RecipeError from ``read`` and ``of``.
 
     ``profile`` tells recipes of the codec from those of ``sensic.training.sensing``. ``stage`` is what is trained:
-    ``all``, or ``prior`` for the entropy model alone. ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda``
-    or ``cuda:N``. 0 ``threads`` leaves the number to PyTorch. ``precision`` is that of the pixel networks; the entropy
-    model is always computed with exact integers.
+    ``all``, or ``prior`` for the entropy model alone. ``precision`` is that of the pixel networks; the entropy model is
+    always computed with exact integers.
     """
 
     profile: Literal["neural"] = "neural"
     stage: Literal["all", "prior"] = "all"
     initialise: Literal["klt", "random"] = "klt"
-    seed: Whole = 0
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     network: Network | None = None
-    data: Data = dataclasses.field(default_factory=Data)
     sequence: Sequence = dataclasses.field(default_factory=Sequence)
     loss: Loss = dataclasses.field(default_factory=Loss)
-    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
-    schedule: Schedule = dataclasses.field(default_factory=Schedule)
-    length: Length = dataclasses.field(default_factory=lambda: Length(minutes=60.0))
     validation: Validation = dataclasses.field(default_factory=Validation)
-    output: Output = dataclasses.field(default_factory=Output)

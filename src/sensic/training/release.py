@@ -7,13 +7,13 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensic.errors import ModelError, PackError, UsageError
-from sensic.model import Model
+from sensic.model import SENSING_GRAPHS, SNAPSHOT_GRAPHS, Model
 from sensic.model.files import MANIFEST, read_manifest
 from sensic.training.calibration import count_symbols
 from sensic.training.checkpoint import Checkpoints
@@ -21,17 +21,26 @@ from sensic.training.data.origins import origins
 from sensic.training.data.pack import Pack, open_packs
 from sensic.training.export import QUALITY_OFFSETS, export_model
 from sensic.training.facts import facts_of
-from sensic.training.recipe import Recipe
+from sensic.training.recipe import Recipe, RunRecipe
 from sensic.training.reports import ValidationResult
+from sensic.training.run import Result
 from sensic.training.schedule import Clock
 from sensic.training.sensing.export import export_sensing
 from sensic.training.sensing.facts import sensing_facts
 from sensic.training.sensing.recipe import SensingRecipe
 from sensic.training.sensing.reports import SensingResult
-from sensic.training.sensing.weights import is_sensing, load_sensing
+from sensic.training.sensing.weights import load_sensing
+from sensic.training.snapshot.export import export_snapshot
+from sensic.training.snapshot.facts import snapshot_facts
+from sensic.training.snapshot.recipe import SnapshotRecipe
+from sensic.training.snapshot.reports import SnapshotResult
+from sensic.training.snapshot.weights import load_snapshot
+from sensic.training.stored import graphs_of
 from sensic.training.weights import load_vae
 
 WEIGHTS = ("best.safetensors", "weights.safetensors")  # of a run, of a model
+R = TypeVar("R", bound=RunRecipe)
+V = TypeVar("V", bound=Result)
 _UNNAMED = {"run", "runs", "model", "models", "out", ""}
 
 
@@ -62,9 +71,13 @@ def export_weights(
         raise UsageError(f"{directory} holds a model already; --force replaces it")
     weights = find_weights(Path(source))
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
-    if is_sensing(weights):
+    graphs, name = graphs_of(weights), name or _name(directory)
+    if graphs == SENSING_GRAPHS:
         told = merged(sensing_run_facts(weights.parent), {"data": data_facts(packs)} if packs else {})
-        return export_sensing(load_sensing(weights), directory, name=name or _name(directory), facts=merged(told, more))
+        return export_sensing(load_sensing(weights), directory, name=name, facts=merged(told, more))
+    if graphs == SNAPSHOT_GRAPHS:
+        told = merged(snapshot_run_facts(weights.parent), {"data": data_facts(packs)} if packs else {})
+        return export_snapshot(load_snapshot(weights), directory, name=name, facts=merged(told, more))
     vae = load_vae(weights)
     told, offsets = _told(weights.parent)
     if packs:
@@ -73,7 +86,7 @@ def export_weights(
     export_model(
         vae,
         directory,
-        name=name or _name(directory),
+        name=name,
         facts=merged(told, more),
         quality_offsets=offsets,
         calibrate=(lambda model: _count(model, clips, count, progress)) if count else None,
@@ -169,18 +182,29 @@ def run_facts(run: Path, recipe: Recipe) -> dict[str, Any]:
 
 def sensing_run_facts(folder: Path) -> dict[str, Any]:
     """What lies beside the weights of a decoder of the sensing profile."""
-    if (folder / "manifest.json").is_file():
+    return _decoder_facts(folder, SensingRecipe, SensingResult, sensing_facts)
+
+
+def snapshot_run_facts(folder: Path) -> dict[str, Any]:
+    """What lies beside the weights of a decoder of snapshots."""
+    return _decoder_facts(folder, SnapshotRecipe, SnapshotResult, snapshot_facts)
+
+
+def _decoder_facts(
+    folder: Path, kind: type[R], result: type[V], facts: Callable[[R, dict[str, Any], Clock, V | None], dict[str, Any]]
+) -> dict[str, Any]:
+    if (folder / MANIFEST).is_file():
         return dict(read_manifest(folder)[1].get("facts", {}))
     if not (folder / "recipe.toml").is_file():
         return {}
-    recipe, found = SensingRecipe.read(folder / "recipe.toml"), Checkpoints(folder / "checkpoints", 1).newest()
+    recipe, found = kind.read(folder / "recipe.toml"), Checkpoints(folder / "checkpoints", 1).newest()
     told: dict[str, Any] = found.facts if found else {"clock": {}, "history": [], "best_step": 0}
-    history = [SensingResult.of(values) for values in told["history"]]
+    history = [result.of(values) for values in told["history"]]
     best = next((v for v in reversed(history) if v.step == told["best_step"]), None)
-    return sensing_facts(recipe, _data(recipe), Clock(**told["clock"]), best)
+    return facts(recipe, _data(recipe), Clock(**told["clock"]), best)
 
 
-def _data(recipe: Recipe | SensingRecipe) -> dict[str, Any]:
+def _data(recipe: RunRecipe) -> dict[str, Any]:
     try:
         return data_facts(recipe.data.packs)
     except PackError:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from sensic.training.recipe import Length, Phase, Schedule
+from sensic.training.recipe import Length, Schedule
+
+
+class Phase(Protocol):
+    """A part of a run that begins at the share ``at`` of it."""
+
+    @property
+    def at(self) -> float: ...
 
 
 @dataclass
@@ -28,7 +36,7 @@ class Clock:
         return min(1.0, self.seconds / (60 * length.minutes))
 
 
-def phase_at(phases: tuple[Phase, ...], share: float) -> int:
+def phase_at(phases: Sequence[Phase], share: float) -> int:
     """The index of the phase that the share ``share`` of the run falls in."""
     return max(index for index, phase in enumerate(phases) if phase.at <= share)
 

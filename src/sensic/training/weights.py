@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +54,10 @@ def load_vae(path: str | Path) -> VideoVAE:
     return vae
 
 
-def graph_weights(model: Model, graphs: Sequence[str]) -> dict[str, Tensor]:
+def graph_weights(model: Model) -> dict[str, Tensor]:
     """What the graphs of a model hold under the names of parameters, as float32. Raises ModelError."""
     found: dict[str, Tensor] = {}
-    for graph in graphs:
+    for graph in model.graphs:
         body = onnx.load_from_string(model.graph(graph)).graph
         stored = {value.name: value for value in body.initializer}
         # Large ones are stored in half precision; of those that are equal one is stored, and the others made of it.

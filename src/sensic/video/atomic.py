@@ -13,6 +13,15 @@ from types import TracebackType
 from sensic.errors import OutputError
 
 
+def check_folder(folder: Path) -> None:
+    """Raises OutputError where it is no folder, or could not be made or written to."""
+    place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not place.is_dir():
+        raise OutputError(f"can't write {folder}: {place} is not a folder")
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"can't write {folder}: Permission denied")
+
+
 class AtomicFile:
     """A file written beside its destination and renamed by ``commit``; ``discard`` leaves nothing behind.
 

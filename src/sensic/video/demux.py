@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -17,7 +18,8 @@ from sensic.video.tags import container_tags, stream_tags
 from sensic.video.y4m import interlaced_note
 
 _PLAYLISTS = {"concat", "dash", "hls", "sdp", "tty"}  # name other files, or are plain text shown as a terminal
-_TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}  # AVFieldOrder: TT, BT; BB, TB
+_INDEXED = {"matroska", "mov"}
+_FIELD_ORDERS = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}  # AVFieldOrder; 4 and 5 are of fields stored interleaved
 _NOT_KEPT = {
     "A53_CC": "closed captions inside the pictures aren't kept",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata isn't kept; the base layer is",
@@ -41,6 +43,11 @@ def open_container(source: str | BinaryIO) -> av.container.InputContainer:
     return container
 
 
+def local_name(path: str) -> str:
+    """The path as a name that FFmpeg can't take for a protocol; URLs stay."""
+    return path if os.path.isabs(path) or "://" in path else os.path.join(".", path)
+
+
 class ContainerReader:
     """Decodes the main video stream of a container: ``info``, then an iterator of Frame.
 
@@ -50,17 +57,12 @@ class ContainerReader:
 
     def __init__(self, source: str | BinaryIO) -> None:
         self.notes: list[str] = []
-        self._damaged = 0
-        self._container = open_container(source)
+        self._source = source
+        self._first: av.VideoFrame  # decoded, but not handed on yet
+        self._open()
         try:
-            self._stream = _main_video(self._container)
-            self._stream.thread_type = "AUTO"
-            self._pictures = self._decode()
-            first = next(self._pictures, None)
-            if first is None:
-                raise InputError("no picture of the video could be decoded")
-            self._first = first
             self.info = _describe(self._container, self._stream, self._first)
+            self.origin = self._first.pts or 0  # when the first picture is shown, in ``info.time_base``
         except UsageError as error:
             self.close()
             raise InputError(f"the source describes itself wrongly: {error}") from error
@@ -69,6 +71,10 @@ class ContainerReader:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
+        return (frame_of_picture(picture, self.info) for picture in self.pictures())
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """What the decoder yields, every time in ``info.time_base`` and later than the one before."""
         repaired = 0
         previous: int | None = None
         waiting: list[av.VideoFrame | None] = [self._first]  # the next picture, if it had to be looked at already
@@ -79,7 +85,9 @@ class ContainerReader:
                 pts = 0 if previous is None else previous + self._step(picture, previous, waiting[0])
                 repaired += 1
             previous = pts
-            yield self._frame(picture, pts)
+            self._check(picture)
+            picture.pts, picture.time_base = pts, self.info.time_base
+            yield picture
         if repaired:
             self.notes.append(
                 f"{repaired} frames had no time or not a later one than the frame before; they were given one"
@@ -112,7 +120,44 @@ class ContainerReader:
             if packet is None or packet.size == 0:
                 return
 
-    def _frame(self, picture: av.VideoFrame, pts: int) -> Frame:
+    def jump(self, ticks: int) -> av.VideoFrame | None:
+        """Go to a key picture from which what is shown at ``ticks`` of ``info.time_base`` can be decoded, and give it;
+        None where there is nothing. Some formats come too late."""
+        self._damaged = 0
+        try:
+            self._container.seek(ticks, stream=self._stream)
+        except av.FFmpegError:
+            return None
+        self._pictures = self._decode()
+        first = next(self._pictures, None)
+        self._first = self._first if first is None else first
+        return first
+
+    def skip_to(self, ticks: int) -> None:
+        """Let ``pictures`` begin at or before what is shown at ``ticks``: close before it in files with an index that
+        can be trusted, else with the first."""
+        if isinstance(self._source, str) and _INDEXED & set(self._container.format.name.split(",")):
+            first = self.jump(ticks)
+            if first is None or first.pts is None or first.pts > ticks:
+                self._container.close()
+                self._open()
+
+    def _open(self) -> None:
+        self._damaged = 0
+        self._container = open_container(self._source)
+        try:
+            self._stream = _main_video(self._container)
+            self._stream.thread_type = "AUTO"
+            self._pictures = self._decode()
+            first = next(self._pictures, None)
+            if first is None:
+                raise InputError("no picture of the video could be decoded")
+            self._first = first
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _check(self, picture: av.VideoFrame) -> None:
         info = self.info
         if (picture.width, picture.height) != (info.width, info.height):
             raise UnsupportedError(
@@ -120,18 +165,6 @@ class ContainerReader:
             )
         if depth_of(picture.format) != info.depth:
             raise UnsupportedError(f"the pixel format changes from {info.source_format} to {picture.format.name}")
-        colour = colour_of(picture)
-        try:
-            return Frame(
-                *planes_of(picture),
-                depth=info.depth,
-                pts=pts,
-                time_base=info.time_base,
-                duration=picture.duration or None,
-                colour=info.colour if colour == info.colour else colour,
-            )
-        except UsageError as error:
-            raise InputError(f"the picture at {pts} is not valid: {error}") from error
 
     def _step(self, picture: av.VideoFrame, previous: int, following: av.VideoFrame | None) -> int:
         """From the previous time to one for a picture that has none, or an earlier one: as little as there is if the
@@ -140,6 +173,22 @@ class ContainerReader:
             return 1
         rate = self.info.rate or self._stream.guessed_rate or Fraction(25)
         return max(1, picture.duration or round(1 / (rate * self.info.time_base)))
+
+
+def frame_of_picture(picture: av.VideoFrame, info: VideoInfo) -> Frame:
+    """A decoded picture as 4:2:0. Raises InputError, UnsupportedError."""
+    colour = colour_of(picture)
+    try:
+        return Frame(
+            *planes_of(picture),
+            depth=info.depth,
+            pts=picture.pts or 0,
+            time_base=info.time_base,
+            duration=picture.duration or None,
+            colour=info.colour if colour == info.colour else colour,
+        )
+    except UsageError as error:
+        raise InputError(f"the picture at {picture.pts} is not valid: {error}") from error
 
 
 def _main_video(container: av.container.InputContainer) -> av.VideoStream:
@@ -199,10 +248,24 @@ def _duration(container: av.container.InputContainer, stream: av.VideoStream) ->
 
 
 def _field_order(stream: av.VideoStream, first: av.VideoFrame) -> str:
-    order = int(stream.codec_context.field_order)
-    if order in _BOTTOM_FIRST:
-        return "bff"
-    return "tff" if order in _TOP_FIRST or first.interlaced_frame else "progressive"
+    if first.interlaced_frame:
+        return "tff" if _is_top_first(first) else "bff"
+    return _FIELD_ORDERS.get(int(stream.codec_context.field_order), "progressive")
+
+
+def _is_top_first(picture: av.VideoFrame) -> bool:
+    """What the decoder says of an interlaced picture, which only a filter can see in PyAV."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
+    )
+    graph.link_nodes(source, graph.add("select", r"eq(interlace_type\,TOPFIRST)"), graph.add("buffersink")).configure()
+    graph.vpush(picture)
+    try:
+        graph.vpull()
+    except (av.BlockingIOError, av.EOFError):
+        return False
+    return True
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -107,6 +107,11 @@ class VideoInfo:
             raise DamagedError(f"the description of the video is damaged: {error}") from error
 
 
+def shown_turn(info: VideoInfo) -> int:
+    """Degrees, 0 to 270 counter-clockwise, that crop and scale must allow for; 0 where turning isn't all."""
+    return 0 if info.display_matrix else info.rotation % 360
+
+
 def _require_integers(record: object, *names: str) -> None:
     for name in names:
         value = getattr(record, name)

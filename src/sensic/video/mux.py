@@ -17,7 +17,7 @@ from sensic.video.aspect import set_pixel_aspect
 from sensic.video.demux import ContainerReader
 from sensic.video.frame import Frame
 from sensic.video.info import VideoInfo
-from sensic.video.planes import PIXEL_FORMATS, frame_of
+from sensic.video.planes import PIXEL_FORMATS, picture_of
 from sensic.video.side import SideStreams, SideWriter
 from sensic.video.template import can_carry, hdr_template
 
@@ -56,6 +56,7 @@ class ContainerWriter:
             codec, defaults = (codec, _QUIET.get(codec, {})) if codec else _lossless(self._output, info)
             if codec in _EVEN_ONLY and (info.width % 2 or info.height % 2):
                 raise OutputError(f"{codec} takes no odd picture sizes ({info.width}x{info.height}); FFV1 in .mkv does")
+            self.codec: str | None = codec
             with _output_errors():
                 self._encoder = self._open_stream(codec, {**defaults, **options})
                 self._side = SideWriter(self._output, side)
@@ -72,13 +73,8 @@ class ContainerWriter:
         return (*self._notes, *self._side.notes)
 
     def write(self, frame: Frame) -> None:
-        picture = frame_of(frame.planes, frame.depth)
-        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture = picture_of(frame)
         picture.duration = frame.duration or self._usual_duration(frame)
-        colour = frame.colour
-        picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
-        picture.colorspace = colour.matrix
-        picture.color_range = {None: 0, False: 1, True: 2}[colour.full_range]
         self._previous = frame.time
         if self._first is None:
             self._begin(frame.time)

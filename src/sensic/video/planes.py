@@ -6,7 +6,7 @@ import av
 import numpy as np
 
 from sensic.errors import UnsupportedError
-from sensic.video.frame import Colour, Plane, chroma_shape
+from sensic.video.frame import Colour, Frame, Plane, chroma_shape
 
 PIXEL_FORMATS = {8: "yuv420p", 10: "yuv420p10le"}
 
@@ -73,6 +73,16 @@ def frame_of(planes: tuple[Plane, Plane, Plane], depth: int) -> av.VideoFrame:
     for index, plane in enumerate(planes):
         _writable_view(frame, index, depth)[:] = plane
     return frame
+
+
+def picture_of(frame: Frame) -> av.VideoFrame:
+    """A frame as PyAV's, samples copied, with its time and colour."""
+    picture = frame_of(frame.planes, frame.depth)
+    picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration or 0
+    colour = frame.colour
+    picture.color_primaries, picture.color_trc, picture.colorspace = colour.primaries, colour.transfer, colour.matrix
+    picture.color_range = {None: 0, False: _LIMITED, True: _FULL}[colour.full_range]
+    return picture
 
 
 def _to_420(frame: av.VideoFrame, depth: int) -> av.VideoFrame:

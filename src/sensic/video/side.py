@@ -13,13 +13,14 @@ import av
 from av.stream import Discard, Stream
 
 from sensic.errors import InputError, OutputError
-from sensic.video.demux import open_container
-from sensic.video.source import local_name
+from sensic.video.demux import local_name, open_container
+from sensic.video.graph import Cut
 from sensic.video.tags import stream_tags
 from sensic.video.y4m import MAGIC
 
 _KEEP_NEGATIVE_TIMES = {"matroska", "webm", "mp4", "mov", "ipod"}
 _ATTACHMENTS = {"matroska"}
+_LATE = 10  # seconds after the end of a cut: no stream of a file lags behind another by so much
 _NO_SUBTITLES = {"mpegts", "nut", "avi"}
 
 Conversion: TypeAlias = "Callable[[av.Packet[Any]], av.Packet[Any] | None]"  # None: nothing to write
@@ -29,10 +30,13 @@ class SideStreams:
     """Every stream of a file but video: ``templates``, and their packets in the order of the file.
 
     Reads the file on its own, beside whoever decodes the pictures. Pipes, file objects and y4m have no side streams
-    here: ``templates`` is then empty. Raises InputError. A context manager.
+    here: ``templates`` is then empty. Of a ``cut`` video only what lies in it is given, its start being time 0:
+    whole packets of sound, so up to one packet's time is missing at the start; subtitles on show there are shortened.
+    Raises InputError. A context manager.
     """
 
-    def __init__(self, source: str | Path | BinaryIO) -> None:
+    def __init__(self, source: str | Path | BinaryIO, cut: Cut | None = None) -> None:
+        self._cut = cut or Cut()
         self._container: av.container.InputContainer | None = None
         self._pending: av.Packet[Any] | None = None
         self.templates: tuple[Stream, ...] = ()
@@ -53,6 +57,13 @@ class SideStreams:
             if packet is None or (seconds is not None and time_of(packet) > seconds):
                 return
             self._pending = None
+            if self._cut.end is not None:
+                after = time_of(packet) - (self._cut.end - self._cut.start)
+                if after > _LATE:
+                    return
+                if after >= 0:
+                    continue
+                _shorten(packet, -after)
             yield packet
 
     def close(self) -> None:
@@ -74,7 +85,8 @@ class SideStreams:
             return
         try:
             for packet in container.demux(*moving):
-                if packet.size and (packet.pts is not None or packet.dts is not None):
+                timed = packet.size and (packet.pts is not None or packet.dts is not None)
+                if timed and (not self._cut.start or _moved(packet, self._cut.start)):
                     yield packet
         except av.InvalidDataError:
             self.notes.append("the source is damaged; its audio and subtitles end early")
@@ -158,6 +170,28 @@ def time_of(packet: av.Packet[Any]) -> Fraction:
     """When the packet is shown, seconds."""
     ticks = packet.pts if packet.pts is not None else packet.dts
     return Fraction(ticks or 0) * (packet.time_base or 0)
+
+
+def _moved(packet: av.Packet[Any], start: Fraction) -> bool:
+    """Make ``start`` time 0 for the packet; False if it lies before. What is left of a subtitle begins there."""
+    missing = start - time_of(packet)
+    base = packet.time_base or Fraction(1)
+    shift = round(start / base)
+    if missing > 0:
+        if packet.stream.type != "subtitle" or (packet.duration or 0) * base <= missing:
+            return False
+        packet.duration = (packet.duration or 0) - round(missing / base)
+        packet.pts = packet.dts = shift
+    packet.pts = None if packet.pts is None else packet.pts - shift
+    packet.dts = None if packet.dts is None else packet.dts - shift
+    return True
+
+
+def _shorten(packet: av.Packet[Any], seconds: Fraction) -> None:
+    """Let a subtitle be shown no longer than this."""
+    base = packet.time_base or Fraction(1)
+    if packet.stream.type == "subtitle" and (packet.duration or 0) * base > seconds:
+        packet.duration = max(1, round(seconds / base))
 
 
 def _as_it_is(packet: av.Packet[Any]) -> av.Packet[Any] | None:

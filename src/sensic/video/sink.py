@@ -52,7 +52,7 @@ class VideoSink:
         self._closed = False
         self._atomic: AtomicFile | None = None
         self._last: Fraction | None = None
-        container = format or _format_of(destination)
+        self.container = container = container_of(destination, format)
         if container in ("y4m", _Y4M) and codec is not None:
             raise UsageError("y4m holds raw pictures; it takes no codec")
         file = self._open(destination)
@@ -65,6 +65,11 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+    @property
+    def codec(self) -> str | None:
+        """FFmpeg's name of what codes the pictures; None where they are raw."""
+        return self._writer.codec
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -132,6 +137,8 @@ class VideoSink:
 class _Y4MOutput:
     """Frames as y4m, with notes on what a stream without timestamps and metadata loses."""
 
+    codec = None
+
     def __init__(self, file: BinaryIO | io.FileIO, info: VideoInfo, side: SideStreams | None) -> None:
         self.notes: list[str] = []
         self._info = info
@@ -163,7 +170,10 @@ def _average_rate(info: VideoInfo) -> Fraction:
     return Fraction(25)
 
 
-def _format_of(destination: str | Path | BinaryIO) -> str:
+def container_of(destination: str | Path | BinaryIO, format: str | None = None) -> str:
+    """FFmpeg's name of the container: ``format``, else what the extension says. Raises UsageError."""
+    if format is not None:
+        return format
     if not isinstance(destination, str | Path):
         raise UsageError("writing to a file object needs a format, like 'matroska' or 'y4m'")
     if str(destination) == "-":

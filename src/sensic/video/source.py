@@ -6,15 +6,27 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from sensic.errors import InputError
-from sensic.video.demux import ContainerReader
+from sensic.video.bars import find_crop
+from sensic.video.demux import ContainerReader, local_name
+from sensic.video.filters import Filters
 from sensic.video.frame import Frame
+from sensic.video.graph import Cut, FilteredReader
 from sensic.video.info import VideoInfo
 from sensic.video.y4m import MAGIC, Y4MReader
+
+
+class Entry(NamedTuple):
+    """Where to begin reading: at a key picture before ``near`` seconds of what comes out, as far as the format allows;
+    the first pictures may be spoilt. ``cut`` is what reading from the start found."""
+
+    near: Fraction
+    cut: Cut
 
 
 class VideoSource:
@@ -23,27 +35,39 @@ class VideoSource:
     ``source`` is a path, a binary file object, or "-" for standard input; y4m is read incrementally from any of them,
     other formats by FFmpeg (from pipes as far as the format allows). Every frame that the decoder yields is handed on
     as 4:2:0 with its exact pts; pts increase strictly, and a repair is noted. ``info`` is known at once; ``notes`` is
-    complete after the last frame. Raises InputError and UnsupportedError. Frames can be read once.
+    complete after the last frame. With ``filters``, all of this is of the filtered pictures, and ``cut`` says what is
+    kept of the source's time. ``entry`` lets it begin later. Raises InputError and UnsupportedError, UsageError for
+    filters that don't fit. Frames can be read once.
     """
 
-    def __init__(self, source: str | Path | BinaryIO) -> None:
+    def __init__(
+        self, source: str | Path | BinaryIO, filters: Filters | None = None, entry: Entry | None = None
+    ) -> None:
         self._owned: BinaryIO | None = None
+        self._filtered: FilteredReader | None = None
+        self.cut = Cut()
         try:
             self._reader = self._open(source)
+            if entry is not None:
+                self._reader.jump(int((entry.near + entry.cut.start) / self._reader.info.time_base))
+            if filters is not None and filters != Filters():
+                crop = find_crop(source, filters)
+                self._filtered = FilteredReader(self._reader, filters, crop, entry and entry.cut)
+                self.cut = self._filtered.cut
         except BaseException:
             self.close()
             raise
-        self._frames = iter(self._reader)
+        self._frames = iter(self._filtered or self._reader)
 
     @property
     def info(self) -> VideoInfo:
-        return self._reader.info
+        return (self._filtered or self._reader).info
 
     @property
     def notes(self) -> tuple[str, ...]:
         """``info.notes`` and what came up while reading."""
         found = self._reader.notes if isinstance(self._reader, ContainerReader) else []
-        return (*self.info.notes, *found)
+        return (*self.info.notes, *(self._filtered.notes if self._filtered else ()), *found)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
@@ -125,11 +149,6 @@ def _open_file(path: str) -> BinaryIO:
         return cast(BinaryIO, open(path, "rb", buffering=0))
     except OSError as error:
         raise InputError(f"can't read {path}: {error.strerror}") from error
-
-
-def local_name(path: str) -> str:
-    """The path as a name that FFmpeg can't take for a protocol; URLs stay."""
-    return path if os.path.isabs(path) or "://" in path else os.path.join(".", path)
 
 
 def _is_pattern(path: str) -> bool:

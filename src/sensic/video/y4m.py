@@ -6,6 +6,7 @@ read ahead of the picture asked for, and every picture is flushed, so both ends 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ import numpy as np
 from sensic.errors import InputError, OutputError, UnsupportedError, UsageError
 from sensic.video.frame import Colour, Frame, Plane, chroma_shape
 from sensic.video.info import MAX_SIDE, VideoInfo
-from sensic.video.planes import conversion_note, depth_of, frame_of_bytes, planes_of, samples_of
+from sensic.video.planes import conversion_note, depth_of, frame_of_bytes, picture_of, planes_of, samples_of
 
 MAGIC = b"YUV4MPEG2"
+_FRAME = b"FRAME"
 MAX_LINE = 1024  # of a header; real ones have about 60 bytes
 MAX_FRAME_BYTES = 1 << 30
 
@@ -133,6 +135,7 @@ class Y4MReader:
 
     def __init__(self, file: Readable) -> None:
         self._file = file
+        self._count = 0  # of pictures before the next
         header = parse_header(self._read_line("header"))
         pixels = av.VideoFormat(header.pixels, header.width, header.height)
         if _frame_bytes(pixels) > MAX_FRAME_BYTES:
@@ -145,13 +148,32 @@ class Y4MReader:
             raise InputError(f"y4m header: {error}") from error
 
     def __iter__(self) -> Iterator[Frame]:
-        count = 0
         size = _frame_bytes(self._pixels)
-        while marker := self._read_line(f"frame {count}", may_end=True):
-            if marker != b"FRAME" and not marker.startswith(b"FRAME "):
-                raise InputError(f"y4m stream is damaged before frame {count}")
-            yield self._frame(self._read_exactly(size, count), count)
-            count += 1
+        while marker := self._read_line(f"frame {self._count}", may_end=True):
+            if marker != _FRAME and not marker.startswith(_FRAME + b" "):
+                raise InputError(f"y4m stream is damaged before frame {self._count}")
+            yield self._frame(self._read_exactly(size, self._count), self._count)
+            self._count += 1
+
+    origin = 0
+
+    def skip_to(self, ticks: int) -> None:
+        """Begin with picture ``ticks``, in a file that can seek and whose pictures have no parameters of their own;
+        else with the first."""
+        if ticks <= 0 or not isinstance(self._file, io.BufferedReader):
+            return
+        start = self._file.tell()
+        place = start + ticks * (len(_FRAME) + 1 + _frame_bytes(self._pixels))
+        self._file.seek(place)
+        found = self._file.read(len(_FRAME) + 1) == _FRAME + b"\n"
+        self._file.seek(place if found else start)
+        self._count = ticks if found else 0
+
+    jump = skip_to
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """The same as 4:2:0 pictures of PyAV, for filters."""
+        return (picture_of(frame) for frame in self)
 
     def _frame(self, data: bytes, index: int) -> Frame:
         info = self.info

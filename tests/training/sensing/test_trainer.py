@@ -97,6 +97,19 @@ def test_a_run_starts_from_weights_that_fit(small: Small, tmp_path: Path) -> Non
         train(small(), out=tmp_path / "four", start=tmp_path / "cut.safetensors")
 
 
+def test_early_stopping(small: Small, tmp_path: Path) -> None:
+    """With learning rates of nearly 0 no validation is better than the first."""
+    recipe = small(
+        length={"steps": 50},
+        optimiser={"muon": 0.0, "adamw": 1e-12},
+        validation={"every_steps": 1, "patience": 2},
+    )
+    report = train(recipe, out=tmp_path)
+    assert report.stopped_early
+    assert report.steps < 50
+    assert train(recipe, out=tmp_path).steps == report.steps  # it has ended, and stays so
+
+
 def test_a_loss_that_is_no_number_ends_the_run(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sensic.training.sensing.losses._FLOOR", float("nan"))
     with pytest.raises(TrainingError, match="lower the learning rates"):
@@ -112,5 +125,5 @@ def test_no_picture_is_large_enough(small: Small, tmp_path: Path) -> None:
 def test_the_log_is_lines_of_json(small: Small, tmp_path: Path) -> None:
     train(small(length={"steps": 2}), out=tmp_path)
     entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert {"validation", "training"} <= {entry["type"] for entry in entries}
-    assert {"linear", "learned"} <= entries[0]["points"][0].keys()
+    assert [entry["type"] for entry in entries] == ["sitting", "validation", "training", "training", "validation"]
+    assert {"linear", "learned"} <= entries[1]["points"][0].keys()

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from sensic.model import GRAPHS, SENSING_GRAPHS
 from sensic.networks.sensing import SensingSize, SensingVAE
 from sensic.training.sensing.export import export_sensing
-from sensic.training.sensing.weights import is_sensing, load_sensing
+from sensic.training.sensing.weights import load_sensing
+from sensic.training.stored import graphs_of
 from tests.small_model import small_model
 
 SMALL = SensingSize(hidden=8, layers=1, latent=8, features=8, steps=2)
@@ -28,7 +30,7 @@ def test_weights_come_back_from_graphs(tmp_path: Path, trained: bool) -> None:
         kept = value if name == "deviation" else value.half().float()
         assert torch.equal(back[name], kept), name
     assert not (model.directory / "weights.safetensors").exists()
-    assert is_sensing(model.directory / "manifest.json")
-    assert not is_sensing(small_model().directory / "manifest.json")
+    assert graphs_of(model.directory / "manifest.json") == SENSING_GRAPHS
+    assert graphs_of(small_model().directory / "manifest.json") == GRAPHS
     again = export_sensing(load_sensing(model.directory), tmp_path / "again", name="m", facts={})
     assert again.id == model.id

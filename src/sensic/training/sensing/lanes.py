@@ -50,17 +50,21 @@ class SensingLanes:
         source = self.prepared[pack]
         chroma = self.chroma and generator.random() < _CHROMA and min(source.uv.shape[3:]) >= crop
         planes = source.uv[clip, :, int(generator.integers(2))] if chroma else source.y[clip]
-        planes = planes[::2] if generator.random() < _FASTER else planes
-        count, height, width = planes.shape
-        halved = generator.random() < _HALVED and min(height, width) >= 2 * crop
-        size = 2 * crop if halved else crop
-        top, left = (BLOCK * int(generator.integers((side - size) // BLOCK + 1)) for side in (height, width))
-        view = planes[walk(generator, frames, count), top : top + size, left : left + size]
-        view = half_size(view) if halved else view
-        for axis in (1, 2):
-            view = np.flip(view, axis) if generator.integers(2) else view
-        view = view.swapaxes(1, 2) if generator.integers(2) else view
-        return centred(view, source.depth)
+        return centred(moving_crop(generator, planes, crop, frames), source.depth)
+
+
+def moving_crop(generator: np.random.Generator, planes: NDArray[Any], crop: int, frames: int) -> NDArray[Any]:
+    """Some ``frames`` [frames, crop, crop] of a clip [T, H, W], in a random place, pace, size and orientation."""
+    planes = planes[::2] if generator.random() < _FASTER else planes
+    count, height, width = planes.shape
+    halved = generator.random() < _HALVED and min(height, width) >= 2 * crop
+    size = 2 * crop if halved else crop
+    top, left = (BLOCK * int(generator.integers((side - size) // BLOCK + 1)) for side in (height, width))
+    view = planes[walk(generator, frames, count), top : top + size, left : left + size]
+    view = half_size(view) if halved else view
+    for axis in (1, 2):
+        view = np.flip(view, axis) if generator.integers(2) else view
+    return view.swapaxes(1, 2) if generator.integers(2) else view
 
 
 def half_size(pictures: NDArray[Any]) -> NDArray[Any]:

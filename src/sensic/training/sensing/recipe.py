@@ -19,20 +19,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from sensic.training.reading import BaseRecipe
-from sensic.training.recipe import (
-    CONFIG,
-    Channels,
-    Count,
-    Data,
-    Length,
-    Optimiser,
-    Output,
-    Rate,
-    Schedule,
-    Share,
-    Whole,
-)
+from sensic.training.recipe import CONFIG, Channels, Count, Rate, RunRecipe, Share, Validating, Whole
 
 Exponent = Annotated[float, Field(ge=0, le=16)]
 
@@ -92,31 +79,21 @@ class Loss:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Validation:
-    """Held-out ``clips`` (at most), their middle ``crop`` × ``crop`` pixels, at all ``exponents``: every
-    ``every_steps`` steps and ``every_minutes`` minutes (0: not by this), and at the run's start and end."""
+class Validation(Validating):
+    """The middle ``crop`` × ``crop`` pixels of each clip, at all ``exponents``."""
 
     clips: Whole = 6
     crop: Annotated[int, Field(ge=16, le=4096, multiple_of=8)] = 128
     exponents: tuple[Annotated[int, Field(ge=0, le=16)], ...] = (7, 8, 9, 10)
-    every_steps: Whole = 0
     every_minutes: Annotated[float, Field(ge=0)] = 20.0
 
 
 @dataclass(frozen=True, config=CONFIG)
-class SensingRecipe(BaseRecipe):
+class SensingRecipe(RunRecipe):
     """Everything that decides what a run does. Values out of range raise RecipeError from ``read`` and ``of``."""
 
     profile: Literal["sensing"] = "sensing"
-    seed: Whole = 0
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     network: Network = dataclasses.field(default_factory=Network)
-    data: Data = dataclasses.field(default_factory=Data)
     sequence: Sequence = dataclasses.field(default_factory=Sequence)
     loss: Loss = dataclasses.field(default_factory=Loss)
-    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
-    schedule: Schedule = dataclasses.field(default_factory=Schedule)
-    length: Length = dataclasses.field(default_factory=lambda: Length(minutes=60.0))
     validation: Validation = dataclasses.field(default_factory=Validation)
-    output: Output = dataclasses.field(default_factory=Output)

@@ -26,6 +26,11 @@ class SensingResult:
     worst: float
 
     @property
+    def loss(self) -> float:
+        """What decides which weights are best."""
+        return -self.gain
+
+    @property
     def gain(self) -> float:
         """Mean gain over linear decoding, dB."""
         return sum(point.learned - point.linear for point in self.points) / len(self.points)
@@ -50,6 +55,7 @@ class SensingReport:
     best_step: int
     weights: Path
     model: Path | None
+    stopped_early: bool = False
 
     @property
     def best(self) -> SensingResult | None:

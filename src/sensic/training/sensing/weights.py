@@ -9,31 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
-from sensic.errors import ModelError, RecipeError
-from sensic.model import SENSING_GRAPHS, Model
-from sensic.model.files import MANIFEST
+from sensic.errors import ModelError
 from sensic.networks.sensing import FRAMES, SensingSize, SensingVAE, to_blocks
-from sensic.training.material import BEST
 from sensic.training.prepare import Prepared
 from sensic.training.sensing.lanes import centred
-from sensic.training.weights import Tensors, check_finite, check_shapes, graph_weights
+from sensic.training.stored import loaded
+from sensic.training.weights import Tensors, check_finite, check_shapes
 
 _CLIPS = 64
-
-
-def is_sensing(path: Path) -> bool:
-    """Whether a safetensors file, or the model of a manifest, is this decoder and not the codec."""
-    if path.name == MANIFEST:
-        return Model.load(path).is_sensing
-    try:
-        with safe_open(path, "pt") as file:
-            return "deviation" in file.keys()  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return False
 
 
 def sensing_size(tensors: Tensors) -> SensingSize:
@@ -66,30 +51,9 @@ def sensing_of(tensors: Tensors) -> SensingVAE:
     return vae
 
 
-def fitting(vae: SensingVAE, size: SensingSize) -> SensingVAE:
-    """``vae``, if it has this size. Raises RecipeError."""
-    wanted, found = size.to_dict(), vae.size.to_dict()
-    differing = [f"{key} = {wanted[key]}, not {found[key]}" for key in wanted if wanted[key] != found[key]]
-    if differing:
-        raise RecipeError(f"network: the recipe has {', '.join(differing)} as the weights have; begin another run")
-    return vae
-
-
 def load_sensing(source: str | Path) -> SensingVAE:
     """The weights in a safetensors file, the best of a run's folder, or those of a model's. Raises ModelError."""
-    path = Path(source)
-    if path.is_dir():
-        path = path / (BEST if (path / BEST).is_file() else MANIFEST)
-    try:
-        if path.name == MANIFEST:
-            return sensing_of(graph_weights(Model.load(path), SENSING_GRAPHS))
-        return sensing_of(load_file(path))
-    except SafetensorError as error:
-        raise ModelError(f"{path} is not a safetensors file, or damaged: {error}") from error
-    except OSError as error:
-        raise ModelError(f"can't read {path}: {error.strerror or error}") from error
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+    return loaded(source, sensing_of)
 
 
 @torch.no_grad()

@@ -1,0 +1,241 @@
+"""What frames will take at every quality: learned from the frames before them, or known from a first pass.
+
+The bits of a frame grow by a constant factor with every step of quality, the first frames of groups more slowly than
+others. How many they are differs by content and by the offset that the model gives a frame's position in its group: a
+frame coded better than the one before it has to bring the detail that the other left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensic.model import Model
+from sensic.model.model import QUALITIES
+
+Floats = NDArray[np.float64]
+
+INTRA_SLOPE, INTER_SLOPE = 0.05, 0.08
+"""Octaves of bits for a step of a frame's own quality (median of clips, docs/rate.md)."""
+MIDDLE = 32
+INTRA_GUESS, INTER_GUESS, OFFSET_GUESS = 0.042, 0.016, 0.2
+"""Before anything is coded: bits per pixel at quality 32 for every step of texture, for a frame between, and octaves
+more of these for a step of offset."""
+BLOCK_BITS = 8 * 26
+"""What the container and the end of the coder add to a block."""
+TEXTURE = 5.0  # of pictures nothing is known of
+INTRA_KEPT, INTER_KEPT = 0.6, 0.9
+"""Of what was learned from earlier frames of a kind, when another comes."""
+_LEAST = 16.0  # bits of a frame that is predicted to be free
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What rate control knows of the stream: pixels of a frame, the model's quality offsets by position in a group
+    [gop], whether every frame is a block of its own."""
+
+    pixels: int
+    offsets: tuple[int, ...]
+    low_latency: bool = False
+
+    @classmethod
+    def of(cls, model: Model, width: int, height: int, gop: int, *, low_latency: bool = False) -> Pattern:
+        return cls(width * height, tuple(model.frame_quality(MIDDLE, p) - MIDDLE for p in range(gop)), low_latency)
+
+    @cached_property
+    def kinds(self) -> NDArray[np.int64]:
+        """Which frames of a group are alike [gop]: 0 the first, then one number for every offset."""
+        return np.array([0, *(1 + sorted(set(self.offsets)).index(offset) for offset in self.offsets[1:])])
+
+    @cached_property
+    def growth(self) -> Floats:
+        """Bits at all ``qualities`` [Q, gop] next to those of the middle one."""
+        return np.asarray(np.exp2(self.octaves(self.qualities[:, None], np.arange(len(self.offsets)))))
+
+    @cached_property
+    def qualities(self) -> NDArray[np.int64]:
+        """Those of the stream that make a difference to any frame, rising."""
+        return np.arange(-max(0, *self.offsets), QUALITIES + max(0, *(-x for x in self.offsets)))
+
+    def positions(self, first: int, count: int) -> NDArray[np.int64]:
+        return (first + np.arange(count)) % len(self.offsets)
+
+    def overhead(self, positions: NDArray[np.int64]) -> Floats:
+        """What the container adds to frames at these positions, bits."""
+        return np.where(self.low_latency | (positions == 0), float(BLOCK_BITS), 0.0)
+
+    def octaves(self, qualities: NDArray[Any], positions: NDArray[np.int64]) -> Floats:
+        """By how much qualities [Q, 1] or [n] of the stream raise the bits of frames at positions [n]."""
+        own = np.clip(qualities + np.asarray(self.offsets)[positions], 0, QUALITIES - 1)
+        return np.asarray(np.where(positions == 0, INTRA_SLOPE, INTER_SLOPE) * (own - MIDDLE))
+
+
+class Forecast(Protocol):
+    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
+        """Bits [Q, count] of frame number ``frame`` and those after it at all of ``Pattern.qualities``; ``complexity``
+        is of the first of them."""
+
+    def see(self, frame: int, texture: float, difference: float) -> None:
+        """A frame that comes: its texture, and how much it differs from the one before."""
+
+    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+        """What a frame took."""
+
+
+@dataclass
+class _Level:
+    """A mean of bits per unit that forgets. ``complexity`` is that of the frames in it, as it is known when they are
+    coded; ``sight`` is what was seen of them from afar."""
+
+    bits: float
+    units: float
+    complexity: float
+    sight: float = 1.0
+    weight: float = 0.0
+
+    @property
+    def usual(self) -> float:
+        """Bits of an ordinary frame at the middle quality."""
+        return self.bits / self.units * self.complexity
+
+    def next_to_usual(self, sight: float) -> float:
+        return sight / self.sight if self.weight else 1.0
+
+    def learn(self, bits: float, units: float, complexity: float, sight: float, keep: float) -> None:
+        keep = min(keep, self.weight / (self.weight + 1))  # the first replaces the guess
+        self.weight += 1
+        self.bits = keep * self.bits + (1 - keep) * bits
+        self.units = keep * self.units + (1 - keep) * units
+        self.complexity = keep * self.complexity + (1 - keep) * complexity
+        self.sight = keep * self.sight + (1 - keep) * sight
+
+
+@dataclass
+class Running:
+    """A Forecast from the frames so far, and from what is seen of those to come: every kind of frame has a level."""
+
+    pattern: Pattern
+    levels: list[_Level]
+    sights: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def see(self, frame: int, texture: float, difference: float) -> None:
+        self.sights[frame] = _units(texture), _units(difference)
+
+    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
+        pattern, first = self.pattern, self.levels[0]
+        positions = pattern.positions(position, count)
+        kinds = pattern.kinds[positions]
+        scale = np.array([level.usual for level in self.levels])[kinds]
+        most = np.full(count, first.usual)  # a frame that nothing predicts can start a group
+        for place in range(count):
+            sight = self.sights.get(frame + place)
+            if sight is not None:
+                scale[place] *= self.levels[kinds[place]].next_to_usual(sight[int(kinds[place] > 0)])
+                most[place] *= first.next_to_usual(sight[0])
+        level = self.levels[kinds[0]]
+        scale[0] = level.bits / level.units * _units(complexity)
+        costs = np.minimum(scale * pattern.growth[:, positions], most * pattern.growth[:, :1])
+        return np.asarray(np.maximum(costs, _LEAST) + pattern.overhead(positions))
+
+    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+        level = self.levels[self.pattern.kinds[position]]
+        units = _units(complexity) * float(self.pattern.growth[quality - self.pattern.qualities[0], position])
+        sight = self.sights.pop(frame, (level.sight, level.sight))[position > 0]
+        level.learn(bits, units, _units(complexity), sight, INTRA_KEPT if position == 0 else INTER_KEPT)
+
+    @classmethod
+    def of(cls, pattern: Pattern) -> Running:
+        """Before anything was coded."""
+        inter = [INTER_GUESS * 2 ** (OFFSET_GUESS * offset) for offset in sorted(set(pattern.offsets))]
+        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(TEXTURE))
+        return cls(pattern, [intra, *(_Level(bits * pattern.pixels, 1.0, 1.0) for bits in inter)])
+
+
+def _units(complexity: float) -> float:
+    """Bits are in proportion to this, roughly; some are needed where nothing changes."""
+    return complexity + 0.25
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a first pass found, frame by frame [n]: positions in their groups, qualities of the stream, bits with the
+    container's share, and the times at which they are shown (seconds); ``seconds`` is how long all of them last."""
+
+    positions: NDArray[np.int64]
+    qualities: NDArray[np.int64]
+    bits: Floats
+    times: Floats
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    @classmethod
+    def joined(cls, chunks: Sequence[Seen]) -> Seen:
+        """Of a video that was seen in chunks."""
+
+        def column(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(chunk, name) for chunk in chunks])
+
+        seconds = float(chunks[-1].times[0] - chunks[0].times[0]) + chunks[-1].seconds
+        return cls(column("positions"), column("qualities"), column("bits"), column("times"), seconds)
+
+    def pack(self) -> bytes:
+        """``Seen.unpack(seen.pack())`` equals the original."""
+        buffer = BytesIO()
+        np.savez(buffer, **vars(self))
+        return buffer.getvalue()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Seen:
+        with np.load(BytesIO(data)) as found:
+            return cls(**{**found, "seconds": float(found["seconds"])})
+
+    def part(self, start: int, stop: int | None) -> Seen:
+        times = np.append(self.times, self.times[0] + self.seconds)[start:][: len(self.times[start:stop]) + 1]
+        rows = slice(start, stop)
+        seconds = float(times[-1] - times[0])
+        return Seen(self.positions[rows], self.qualities[rows], self.bits[rows], self.times[rows], seconds)
+
+    def at(self, pattern: Pattern, qualities: NDArray[Any], rows: slice = slice(None)) -> Floats:
+        """Bits [Q, n] of frames at other qualities [Q]."""
+        positions = self.positions[rows]
+        if qualities is pattern.qualities:
+            growth = pattern.growth[:, positions]
+            return np.asarray(
+                growth * (self.bits[rows] / growth[self.qualities[rows] - qualities[0], np.arange(len(positions))])
+            )
+        step = pattern.octaves(qualities[:, None], positions) - pattern.octaves(self.qualities[rows], positions)
+        return np.asarray(self.bits[rows] * np.exp2(step))
+
+
+@dataclass
+class Known:
+    """A Forecast from a first pass, scaled by what the second has found so far."""
+
+    pattern: Pattern
+    seen: Seen
+    levels: tuple[_Level, _Level] = field(
+        default_factory=lambda: (_Level(1, 1, 1, weight=3), _Level(1, 1, 1, weight=3))  # of first frames the second
+    )
+
+    def see(self, frame: int, texture: float, difference: float) -> None:
+        pass  # it is known
+
+    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
+        rows = slice(min(frame, len(self.seen) - 1), frame + count)
+        first = self.seen.positions[rows] == 0
+        scale = np.where(first, *(self.levels[k].bits / self.levels[k].units for k in (True, False)))
+        return np.asarray(self.seen.at(self.pattern, self.pattern.qualities, rows) * scale)
+
+    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+        frame = min(frame, len(self.seen) - 1)
+        expected = float(self.seen.at(self.pattern, np.array([quality]), slice(frame, frame + 1))[0, 0])
+        mean = float(self.seen.bits.mean())
+        self.levels[bool(self.seen.positions[frame] == 0)].learn(bits / mean, expected / mean, 1.0, 1.0, INTER_KEPT)
