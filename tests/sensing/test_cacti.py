@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +77,32 @@ def test_it_recovers_what_total_variation_describes(file: Path, tmp_path: Path) 
     assert report.mean_psnr > psnr(average, read.original[1]) + 8
 
 
-def test_the_learned_decoder_is_better(file: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Eight frames of the bundled clip, 96 x 96 pixels, in one snapshot."""
+    with VideoSource(Path(__file__).parents[2] / "demo" / "bunny.mp4") as video:
+        frames = np.stack([frame.y[100:196, 200:296].copy() for frame in islice(video, 8)]).astype(np.float64)
+    masks = Cacti.seeded(5, 8, 96).masks
+    arrays = {"meas": (masks * frames).sum(0)[None], "mask": masks, "orig": frames}
+    savemat(tmp_path / "film.mat", {name: np.moveaxis(array, 0, -1) for name, array in arrays.items()})
+    return tmp_path / "film.mat"
+
+
+def test_the_learned_decoder_is_better(film: Path, tmp_path: Path) -> None:
     seen: list[RecoverProgress] = []
-    learned = recover(file, tmp_path / "a.mkv", threads=1, progress=seen.append)
-    television = recover(file, tmp_path / "b.mkv", decoder="tv")
-    assert (learned.decoder, [entry.turns for entry in seen], seen[-1].total) == ("learned", [1, 2], 2)
+    learned = recover(film, tmp_path / "a.mkv", threads=1, progress=seen.append)
+    television = recover(film, tmp_path / "b.mkv", decoder="tv")
+    assert (learned.decoder, [entry.turns for entry in seen], seen[-1].total) == ("learned", [1], 1)
     assert learned.mean_psnr is not None
     assert television.mean_psnr is not None
-    assert learned.mean_psnr > television.mean_psnr + 1
+    assert learned.mean_psnr > television.mean_psnr + 0.5
 
 
-def test_it_says_where_it_is_not_certain(file: Path, tmp_path: Path) -> None:
-    recover(file, tmp_path / "pictures.mkv", decoder="learned", threads=1)
-    report = recover(file, tmp_path / "doubt.mkv", uncertainty=True, threads=1)
+def test_it_says_where_it_is_not_certain(film: Path, tmp_path: Path) -> None:
+    recover(film, tmp_path / "pictures.mkv", decoder="learned", threads=1)
+    report = recover(film, tmp_path / "doubt.mkv", uncertainty=True, threads=1)
     assert (report.decoder, report.psnr) == ("learned", ())
-    original = Snapshots.read(file).original
+    original = Snapshots.read(film).original
     assert original is not None
     errors = np.abs(pictures(tmp_path / "pictures.mkv").astype(float) - original)
     doubt = pictures(tmp_path / "doubt.mkv").astype(float)

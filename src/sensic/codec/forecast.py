@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 INTRA_SLOPE, INTER_SLOPE = 0.05, 0.08
 """Octaves of bits for a step of a frame's own quality (median of clips, docs/rate.md)."""
+INTER_POWER = 0.6
 MIDDLE = 32
 INTRA_GUESS, INTER_GUESS, OFFSET_GUESS = 0.042, 0.016, 0.2
 """Before anything is coded: bits per pixel at quality 32 for every step of texture, for a frame between, and octaves
@@ -125,7 +126,7 @@ class Running:
     sights: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def see(self, frame: int, texture: float, difference: float) -> None:
-        self.sights[frame] = _units(texture), _units(difference)
+        self.sights[frame] = _units(0, texture), _units(1, difference)
 
     def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
         pattern, first = self.pattern, self.levels[0]
@@ -139,27 +140,29 @@ class Running:
                 scale[place] *= self.levels[kinds[place]].next_to_usual(sight[int(kinds[place] > 0)])
                 most[place] *= first.next_to_usual(sight[0])
         level = self.levels[kinds[0]]
-        scale[0] = level.bits / level.units * _units(complexity)
+        scale[0] = level.bits / level.units * _units(position, complexity)
         costs = np.minimum(scale * pattern.growth[:, positions], most * pattern.growth[:, :1])
         return np.asarray(np.maximum(costs, _LEAST) + pattern.overhead(positions))
 
     def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
         level = self.levels[self.pattern.kinds[position]]
-        units = _units(complexity) * float(self.pattern.growth[quality - self.pattern.qualities[0], position])
+        here = _units(position, complexity)
+        units = here * float(self.pattern.growth[quality - self.pattern.qualities[0], position])
         sight = self.sights.pop(frame, (level.sight, level.sight))[position > 0]
-        level.learn(bits, units, _units(complexity), sight, INTRA_KEPT if position == 0 else INTER_KEPT)
+        level.learn(bits, units, here, sight, INTRA_KEPT if position == 0 else INTER_KEPT)
 
     @classmethod
     def of(cls, pattern: Pattern) -> Running:
         """Before anything was coded."""
         inter = [INTER_GUESS * 2 ** (OFFSET_GUESS * offset) for offset in sorted(set(pattern.offsets))]
-        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(TEXTURE))
+        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(0, TEXTURE))
         return cls(pattern, [intra, *(_Level(bits * pattern.pixels, 1.0, 1.0) for bits in inter)])
 
 
-def _units(complexity: float) -> float:
-    """Bits are in proportion to this, roughly; some are needed where nothing changes."""
-    return complexity + 0.25
+def _units(position: int, complexity: float) -> float:
+    """What bits are in proportion to, roughly: some are needed where nothing changes, and a sudden change is cheaper
+    than it looks."""
+    return float((complexity + 0.1) ** INTER_POWER) if position else complexity + 0.25
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,8 @@ class PartsFolder:
         except FileNotFoundError:
             return False
         except ValueError:
-            found = {}
+            found = None
+        found = found if isinstance(found, dict) else {}
         wanted = json.loads(json.dumps(job))
         differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
         if differing:
