@@ -42,7 +42,7 @@ def decode(
         str | None,
         typer.Option(
             "--decoder",
-            help="linear, tv, or learned with --model.",
+            help="linear, tv or learned.  [default: linear, learned with --model]",
             autocompletion=completion.words("linear", "tv", "learned"),
             rich_help_panel=_SENSING,
         ),

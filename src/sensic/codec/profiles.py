@@ -21,8 +21,8 @@ PROFILES = ("neural", "sensing")
 
 @dataclass(frozen=True)
 class SensingView:
-    """How to look at a stream of the sensing profile: ``decoder`` linear, tv or learned (None: learned where a model is
-    given, else linear), ``layers`` how many to look at (None: all), ``uncertainty`` instead of pictures."""
+    """How to look at a stream of the sensing profile: ``decoder`` linear, tv or learned (None: learned where a model
+    is given, else linear), ``layers`` how many to look at (None: all), ``uncertainty`` instead of pictures."""
 
     decoder: str | None = None
     layers: int | None = None

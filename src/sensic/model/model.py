@@ -15,7 +15,8 @@ from sensic.errors import ModelError
 from sensic.model.files import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, read_file, read_manifest, read_tensors
 
 SHIPPED = Path(__file__).parent / "shipped"
-DEFAULT = "default"
+DEFAULT, SENSING = "default", "sensing"
+"""Models that ship: the codec's, and the learned decoder of the sensing profile."""
 QUALITIES = 64
 ACTIVATION_STEPS = 16
 

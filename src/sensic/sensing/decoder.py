@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sensic.container import Block, FrameRecord, StreamHeader
 from sensic.errors import UsageError
 from sensic.model import Model
+from sensic.model.model import SENSING
 from sensic.sensing import contexts, golomb, linear, total_variation
 from sensic.sensing.bins import Bins, rounded
 from sensic.sensing.concealment import concealed
@@ -81,9 +82,10 @@ class _Group:
 
 
 class SensingDecoder:
-    """Decodes the blocks of a stream. ``decoder`` is linear, tv (total variation; needs scikit-image) or learned (needs
-    ``model``). Only ``keep`` layers of each group are looked at (None: all). With ``uncertainty`` the learned decoder
-    shows, instead of pictures, the deviation to be expected of each sample: white is 16 8-bit levels or more.
+    """Decodes the blocks of a stream. ``decoder`` is linear, tv (total variation; needs scikit-image) or learned (by
+    ``model``, or the one that ships); None is learned for ``model`` or ``uncertainty``, else linear. Only ``keep``
+    layers of each group are looked at (None: all). With ``uncertainty`` the learned decoder shows, instead of pictures,
+    the deviation to be expected of each sample: white is 16 8-bit levels or more.
 
     Raises UsageError, DamagedError, ModelError, BackendError.
     """
@@ -102,15 +104,17 @@ class SensingDecoder:
         self._operator = self._settings.built
         most = len(layers(self._operator))
         if decoder is None:
-            decoder = "learned" if model is not None else "linear"
+            decoder = "learned" if model is not None or uncertainty else "linear"
         if decoder not in DECODERS:
             raise UsageError(f"decoder is one of {', '.join(DECODERS)}, not {decoder!r}")
         if keep is not None and not 1 <= keep <= most:
             raise UsageError(f"layers is 1 to {most} in this stream, not {keep}")
         if uncertainty and decoder != "learned":
             raise UsageError("only the learned decoder knows how uncertain it is")
-        if (decoder == "learned") != (model is not None):
-            raise UsageError("the learned decoder, and no other, takes a model of the sensing profile: give --model")
+        if decoder == "learned":
+            model = Model.load(SENSING) if model is None else model
+        elif model is not None:
+            raise UsageError(f"the learned decoder takes a model, {decoder} takes none")
         if decoder == "tv" and not isinstance(self._operator, WalshHadamard):
             raise UsageError("the decoder tv is for the operator wht")
         self._keep, self._uncertainty = most if keep is None else keep, uncertainty

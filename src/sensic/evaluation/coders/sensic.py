@@ -17,10 +17,10 @@ from sensic.evaluation.coders.files import frame_bytes, packet_bits, require_siz
 from sensic.evaluation.coders.protocol import Decoded, Encoded
 from sensic.evaluation.process import Usage, run
 from sensic.model import Model
-from sensic.model.model import DEFAULT, QUALITIES
+from sensic.model.model import DEFAULT, QUALITIES, SENSING
 from sensic.sensing.operators.protocol import FRAMES
 
-FORMS = ("sensic[:MODEL][@PRESET]", "sensing[:1|2|4][@linear|tv|MODEL]")
+FORMS = ("sensic[:MODEL][@PRESET]", "sensing[:1|2|4][@linear|tv|learned|MODEL]")
 SETTINGS = (0.0, 16.0, 32.0, 47.0, 63.0)  # the whole scale of qualities
 SENSING_SETTINGS = (12.0, 20.0, 28.0, 36.0, 44.0)  # where most footage takes 0.05 to 1.5 bits per pixel
 DEFAULT_PRESET = "medium"
@@ -54,8 +54,8 @@ class SensicCoder:
 
 class SensingCoder:
     """A Coder: the profile sensing, which has no groups of ``gop`` frames but measures 1, 2 or 4 (the default) by
-    themselves. ``words`` is the rest of its specification: that number, ``@`` and the decoder (linear by default), a
-    name or the folder of a learned one.
+    themselves. ``words`` is the rest of its specification: that number, ``@`` and the decoder, which is linear (the
+    default), tv, learned (the one that ships) or the folder of another learned one.
 
     Raises UsageError for other numbers and models of another kind, ModelError where there is no such model.
     """
@@ -69,7 +69,7 @@ class SensingCoder:
         self._frames, decoder = number or "4", decoder or "linear"
         self._decoder, self.version = ["--decoder", decoder], f"sensic {__version__}"
         if decoder not in ("linear", "tv"):
-            model = Model.load(decoder)
+            model = Model.load(SENSING if decoder == "learned" else decoder)
             if not model.is_sensing:
                 raise UsageError(f"{decoder} is no model of the profile sensing")
             self._decoder = ["--decoder", "learned", "--model", str(model.directory.resolve())]
