@@ -16,6 +16,7 @@ from sensic.sensing import SensingSettings
 from sensic.training.sensing.export import export_sensing
 from sensic.video import Frame, VideoSource
 from tests.codec.pictures import write_video
+from tests.evaluation import footage
 from tests.small_model import small_model
 
 
@@ -67,7 +68,21 @@ def test_what_it_does_not_know(tmp_path: Path, model: Model) -> None:
     _, stream = stream_of(tmp_path, frames=2)
     with pytest.raises(UsageError, match="wht with 4 frames"):
         sensic.decode(stream, tmp_path / "back.mkv", model=model)
-    with pytest.raises(UsageError, match="and no other"):
+    with pytest.raises(UsageError, match="linear takes none"):
         sensic.decode(stream, tmp_path / "back.mkv", model=model, decoder="linear")
     with pytest.raises(ModelError, match="no model of the sensing profile"):
         sensic.decode(stream, tmp_path / "back.mkv", model=small_model())
+
+
+@pytest.mark.parametrize("quality", [16, 28, 40])
+def test_the_one_that_ships_is_better_than_linear(tmp_path: Path, quality: int) -> None:
+    pictures = footage.scenes(320, 192, 8, 12)
+    source, stream = footage.write(tmp_path / "scene.mkv", pictures), tmp_path / "coded.mkv"
+    sensic.encode(source, stream, quality=quality, profile="sensing")
+    psnr = {}
+    for decoder in ("linear", "learned"):
+        frames = decoded(stream, tmp_path / f"{decoder}.mkv", decoder=decoder)
+        psnr[decoder] = footage.psnr([frame.planes for frame in frames], pictures, 8)
+    assert psnr["learned"][0] > psnr["linear"][0] + 0.3
+    assert psnr["learned"] > psnr["linear"]
+    sensic.decode(stream, tmp_path / "map.mkv", uncertainty=True)
