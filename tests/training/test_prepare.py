@@ -51,6 +51,17 @@ def test_motion_points_to_where_the_prediction_comes_from(tmp_path: Path) -> Non
         prepared.vectors(0, 0, 2, 0)
 
 
+def test_motion_is_searched_for_where_it_is_wanted(tmp_path: Path) -> None:
+    path, seen = write_pack(tmp_path / "p.mkv", (1, 2), frames=4), list[Progress]()
+    (without,) = prepare([path], tmp_path / "cache", seen.append, motion=False)
+    assert without.motion.shape == (0, 2, 2, 4, 2, 4, 6)
+    assert (seen[-1].frames, seen[-1].total) == (8, 8)
+    assert not list((tmp_path / "cache").rglob("motion*"))
+    (with_it,) = prepare([path], tmp_path / "cache")
+    assert with_it.motion.any()
+    assert np.array_equal(without.y, with_it.y)
+
+
 @pytest.mark.usefixtures("small_chunks")
 def test_a_stopped_preparation_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_pack(tmp_path / "p.mkv", (1, 2, 3, 4, 5), frames=3)

@@ -45,11 +45,13 @@ class Material:
         return digest.hexdigest()
 
 
-def gather(data: Data, crop: int, validated: int, team: Team, progress: ProgressCallback | None) -> Material:
+def gather(
+    data: Data, crop: int, validated: int, team: Team, progress: ProgressCallback | None, *, motion: bool = True
+) -> Material:
     """Prepare the packs of a recipe; the first process does the work, the others then find it done.
 
-    ``validated`` is how many clips are held out at most. Raises RecipeError where no packs are named or the crop is
-    larger than their pictures, PackError, OutputError.
+    ``validated`` is how many clips are held out at most, ``motion`` whether it is searched for. Raises RecipeError where
+    no packs are named or the crop is larger than their pictures, PackError, OutputError.
     """
     if not data.packs:
         raise RecipeError("data.packs is empty: name the packs to train on (sensic data build makes them)")
@@ -57,8 +59,9 @@ def gather(data: Data, crop: int, validated: int, team: Team, progress: Progress
     cache = Path(data.cache) if data.cache else (first if first.is_dir() else first.parent) / _DEFAULT_CACHE
     if not team.leads:
         team.wait()
-    prepared = prepare(data.packs, cache, progress if team.leads else None)
-    held_prepared = prepare(data.held_out, cache, progress if team.leads else None) if data.held_out else prepared
+    shown = progress if team.leads else None
+    prepared = prepare(data.packs, cache, shown, motion=motion)
+    held_prepared = prepare(data.held_out, cache, shown, motion=motion) if data.held_out else prepared
     if team.leads:
         team.wait()
     for one in prepared:

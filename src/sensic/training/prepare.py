@@ -44,7 +44,8 @@ class Prepared:
     """The clips of one pack, mapped read-only.
 
     ``y`` [N, T, H, W] and ``uv`` [N, T, 2, H/2, W/2] are uint8 or uint16 (``depth`` 8 or 10); ``motion`` int8
-    [Q, 2, N, T, 2, H/16, W/16] is in quarter pixels, x first, at the Q qualities of ``LEVELS``. Direction 0 predicts
+    [Q, 2, N, T, 2, H/16, W/16] is in quarter pixels, x first, at the Q qualities of ``LEVELS`` (Q is 0 where no motion
+    was wanted). Direction 0 predicts
     picture t from t-1 (nothing at 0), direction 1 predicts t from t+1 (nothing at the last).
     """
 
@@ -67,17 +68,19 @@ class Prepared:
         return field
 
 
-def prepare(packs: Sequence[str | Path], cache: str | Path, progress: ProgressCallback | None = None) -> list[Prepared]:
-    """Decode packs and search their motion, once; folders stand for the packs in them.
+def prepare(
+    packs: Sequence[str | Path], cache: str | Path, progress: ProgressCallback | None = None, *, motion: bool = True
+) -> list[Prepared]:
+    """Decode packs and, if ``motion`` is wanted, search it, once; folders stand for the packs in them.
 
     The results lie in ``cache``, a directory per pack; a clip of 12 pictures of 448 × 256 with 8 bits takes 2.1 MB.
-    After a kill the next call goes on; at most the work on 64 clips is lost. ``progress`` counts pictures whose motion
-    is known. Raises PackError where a pack can't be used, OutputError where the cache can't be written.
+    After a kill the next call goes on; at most the work on 64 clips is lost. ``progress`` counts pictures that are
+    ready. Raises PackError where a pack can't be used, OutputError where the cache can't be written.
     """
     opened = open_packs(packs)
     tick = _Ticker(progress, sum(pack.clips * pack.frames for pack in opened))
     try:
-        return [_prepared(pack, Path(cache), tick) for pack in opened]
+        return [_prepared(pack, Path(cache), tick, motion) for pack in opened]
     except OSError as error:
         raise OutputError(f"can't write to {cache}: {error.strerror or error}") from error
 
@@ -97,12 +100,16 @@ class _Ticker:
         self._total -= pictures
 
 
-def _prepared(pack: Pack, cache: Path, tick: _Ticker) -> Prepared:
+def _prepared(pack: Pack, cache: Path, tick: _Ticker, wanted: bool) -> Prepared:
     folder = cache / f"{pack.path.stem}-{pack.sha256[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     y, uv = _planes(pack, folder, tick)
-    motion = _motion(pack, y, folder, tick)
+    if wanted:
+        motion = _motion(pack, y, folder, tick)
+    else:
+        motion = np.zeros((0, 2, pack.clips, pack.frames, 2, pack.height // BLOCK, pack.width // BLOCK), np.int8)
+        tick(pack.clips * pack.frames)
     return Prepared(y, uv, motion, pack.depth, pack.path, pack.sha256)
 
 

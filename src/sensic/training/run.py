@@ -342,6 +342,7 @@ def train_with(
     recipe: R,
     crop: int,
     *,
+    motion: bool,
     out: str | Path,
     start: str | Path | None = None,
     minutes: float | None = None,
@@ -349,13 +350,14 @@ def train_with(
     device: str = "auto",
     progress: TrainCallback | None = None,
 ) -> Report:
-    """Gather what ``recipe`` names and go on with the run in ``out``, or begin it; ``crop`` is the largest there is.
+    """Gather what ``recipe`` names and go on with the run in ``out``, or begin it; ``crop`` is the largest there is,
+    ``motion`` whether the networks want any.
 
     Arguments and errors are those of ``sensic.training.train``.
     """
     recipe, out = recipe.lasting(minutes=minutes, steps=steps), Path(out)
     with joined(recipe.device if device == "auto" else device) as team, using_threads(recipe.threads):
-        material = gather(recipe.data, crop, recipe.validation.clips, team, progress)
+        material = gather(recipe.data, crop, recipe.validation.clips, team, progress, motion=motion)
         try:
             (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             with stoppable() as stop, kind(recipe, Sitting(out, start, team, material, stop, progress)) as run:

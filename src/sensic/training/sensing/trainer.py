@@ -28,7 +28,9 @@ from sensic.training.stored import fitting
 
 def train_sensing(recipe: SensingRecipe, **options: Any) -> SensingReport:
     """The profile ``sensing`` of ``sensic.training.train``."""
-    return train_with(SensingTrainer, recipe, max(phase.crop for phase in recipe.sequence.phases), **options)
+    return train_with(
+        SensingTrainer, recipe, max(phase.crop for phase in recipe.sequence.phases), motion=False, **options
+    )
 
 
 class SensingTrainer(Run[SensingRecipe, SensingResult, SensingVAE, SensingReport]):
