@@ -50,8 +50,8 @@ def gather(
 ) -> Material:
     """Prepare the packs of a recipe; the first process does the work, the others then find it done.
 
-    ``validated`` is how many clips are held out at most, ``motion`` whether it is searched for. Raises RecipeError where
-    no packs are named or the crop is larger than their pictures, PackError, OutputError.
+    ``validated`` is how many clips are held out at most, ``motion`` whether it is searched for. Raises RecipeError
+    where no packs are named or the crop is larger than their pictures, PackError, OutputError.
     """
     if not data.packs:
         raise RecipeError("data.packs is empty: name the packs to train on (sensic data build makes them)")
