@@ -28,7 +28,7 @@ from sensic.networks.frozen import FrozenCodec, graph_signatures, quality_values
 from sensic.networks.layers import ACTIVATION_STEPS, BIAS_STEPS, IntegerConv
 from sensic.runtime import OnnxBackend, check_golden
 from sensic.training.card import card
-from sensic.training.weights import HALF, check_finite
+from sensic.training.weights import HALF, Net, check_finite
 
 OPSET = 17
 LARGE = 1024  # values of a tensor that is worth storing in half precision
@@ -189,6 +189,44 @@ def export_model(
         check_golden(OnnxBackend(model, 1), model)
         (part / "README.md").write_text(card(model), encoding="utf-8")
     return model.id
+
+
+def in_half(networks: Net) -> Net:
+    """A copy on the CPU whose parameters half precision holds, as graphs do. Raises ModelError where it can't."""
+    networks = copy.deepcopy(networks).cpu().eval()
+    with torch.no_grad():
+        for parameter in networks.parameters():
+            parameter.copy_(parameter.half())
+    check_finite(networks.state_dict())
+    return networks
+
+
+def write_decoder(
+    directory: Path,
+    check: Callable[[Model], object],
+    *,
+    name: str,
+    networks: Mapping[str, int],
+    tables: Mapping[str, NDArray[Any]],
+    golden: Mapping[str, NDArray[Any]],
+    graphs: Mapping[str, bytes],
+    facts: Mapping[str, Any],
+) -> Model:
+    """Write the model of a decoder of measurements, its weights in the ``graphs`` only, with its card.
+
+    It appears whole or not at all, in the place of a model that was there, and only after ``check`` has found that ONNX
+    Runtime computes what ``golden`` says. Raises OutputError, and what ``check`` does.
+    """
+    with new_model(directory) as part:
+        stored = {graph: half_stored(data) for graph, data in graphs.items()}
+        write_model(
+            part, name=name, networks=networks, tables=tables, golden=golden, graphs=stored, weights=None,
+            quality_offsets={}, facts=facts,
+        )  # fmt: skip
+        model = Model.load(part)
+        check(model)
+        (part / "README.md").write_text(card(model), encoding="utf-8")
+    return Model.load(directory)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from sensic.training.data.origins import origins
 from sensic.training.material import Material
-from sensic.training.recipe import Recipe
+from sensic.training.recipe import Recipe, RunRecipe
 from sensic.training.reports import ValidationResult
 from sensic.training.schedule import Clock
 
@@ -51,6 +51,32 @@ def facts_of(
             {"quality": p.quality, "bits per pixel": round(p.bpp, 5), "PSNR, dB": round(p.psnr, 3)} for p in best.points
         ]
         facts["training"]["best_step"] = best.step
+    return facts
+
+
+def decoder_facts(
+    summary: str,
+    recipe: RunRecipe,
+    data: dict[str, Any],
+    clock: Clock,
+    best_step: int | None,
+    validation: list[dict[str, float]],
+) -> dict[str, Any]:
+    """Those of a run of a decoder of measurements; ``best_step`` and ``validation`` are of the weights exported, where
+    they were validated."""
+    facts: dict[str, Any] = {
+        "summary": summary,
+        "data": data,
+        "training": {
+            "steps": clock.steps,
+            "hours": round(clock.seconds / 3600, 2),
+            "loss": "logarithm of the squared error of each sequence",
+            "recipe": {key: value for key, value in recipe.to_dict().items() if key != "data"},
+        },
+    }
+    if best_step is not None:
+        facts["training"]["best_step"] = best_step
+        facts["validation"] = validation
     return facts
 
 

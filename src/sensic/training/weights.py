@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sensic.errors import ModelError
 from sensic.model import Model
 from sensic.networks.codec import NetworkSize, VideoVAE
 
 Tensors = Mapping[str, Tensor]
+Net = TypeVar("Net", bound=nn.Module)
 
 OWNER, HALF = "owner.", ".half"
 """What the names of parameters begin with in exported graphs, and those of tensors in half precision end with."""
@@ -74,11 +76,15 @@ def graph_weights(model: Model) -> dict[str, Tensor]:
 
 def vae_of(tensors: Tensors) -> VideoVAE:
     """The networks with these weights. Raises ModelError like ``load_vae``."""
-    vae = VideoVAE(network_size(tensors))
-    check_shapes(vae.state_dict(), tensors)
+    return filled(VideoVAE(network_size(tensors)), tensors)
+
+
+def filled(networks: Net, tensors: Tensors) -> Net:
+    """``networks`` with these weights. Raises ModelError where they don't fit, or hold NaN or infinity."""
+    check_shapes(networks.state_dict(), tensors)
     check_finite(tensors)
-    vae.load_state_dict(dict(tensors))
-    return vae
+    networks.load_state_dict(dict(tensors))
+    return networks
 
 
 def network_size(tensors: Tensors) -> NetworkSize:

@@ -3,7 +3,6 @@ check a runtime with."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sensic.model import Model
-from sensic.model.files import write_model
 from sensic.networks.sensing import COEFFICIENTS, SensingVAE
 from sensic.sensing.learned import INPUTS, OUTPUTS, LearnedDecoder
-from sensic.training.card import card
-from sensic.training.export import half_stored, new_model, onnx_file
-from sensic.training.weights import check_finite
+from sensic.training.export import in_half, onnx_file, write_decoder
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -30,28 +26,18 @@ def export_sensing(vae: SensingVAE, directory: str | Path, *, name: str, facts: 
 
     Raises ModelError where the weights can't be a model, BackendError, OutputError.
     """
-    vae, directory = copy.deepcopy(vae).cpu().eval(), Path(directory)
-    with torch.no_grad():
-        for parameter in vae.parameters():
-            parameter.copy_(parameter.half())  # as the graphs hold them
-    check_finite(vae.state_dict())
+    vae = in_half(vae)
     golden = golden_vector(vae)
-    with new_model(directory) as part:
-        write_model(
-            part,
-            name=name,
-            networks=vae.size.to_dict(),
-            tables={"deviation": vae.deviation.numpy()},
-            golden=golden,
-            graphs={graph: half_stored(export_graph(vae, graph, golden)) for graph in INPUTS},
-            weights=None,
-            quality_offsets={},
-            facts=facts,
-        )
-        model = Model.load(part)
-        LearnedDecoder(model, 1)
-        (part / "README.md").write_text(card(model), encoding="utf-8")
-    return Model.load(directory)
+    return write_decoder(
+        Path(directory),
+        lambda model: LearnedDecoder(model, 1),
+        name=name,
+        networks=vae.size.to_dict(),
+        tables={"deviation": vae.deviation.numpy()},
+        golden=golden,
+        graphs={graph: export_graph(vae, graph, golden) for graph in INPUTS},
+        facts=facts,
+    )
 
 
 def export_graph(vae: SensingVAE, name: str, golden: Arrays) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sensic.training.facts import decoder_facts
 from sensic.training.schedule import Clock
 from sensic.training.sensing.recipe import SensingRecipe
 from sensic.training.sensing.reports import SensingResult
@@ -15,20 +16,8 @@ def sensing_facts(
     recipe: SensingRecipe, data: dict[str, Any], clock: Clock, best: SensingResult | None
 ) -> dict[str, Any]:
     """``best`` is the validation of the weights that are exported, if there was one."""
-    facts: dict[str, Any] = {
-        "summary": _SUMMARY,
-        "data": data,
-        "training": {
-            "steps": clock.steps,
-            "hours": round(clock.seconds / 3600, 2),
-            "loss": "logarithm of the squared error of each sequence",
-            "recipe": {key: value for key, value in recipe.to_dict().items() if key != "data"},
-        },
-    }
-    if best is not None:
-        facts["training"]["best_step"] = best.step
-        facts["validation"] = [
-            {"step size": 1 << p.exponent, "linear, dB": round(p.linear, 2), "learned, dB": round(p.learned, 2)}
-            for p in best.points
-        ]
-    return facts
+    rows = [
+        {"step size": 1 << point.exponent, "linear, dB": round(point.linear, 2), "learned, dB": round(point.learned, 2)}
+        for point in (best.points if best else ())
+    ]
+    return decoder_facts(_SUMMARY, recipe, data, clock, best.step if best else None, rows)

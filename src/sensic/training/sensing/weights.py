@@ -16,7 +16,7 @@ from sensic.networks.sensing import FRAMES, SensingSize, SensingVAE, to_blocks
 from sensic.training.prepare import Prepared
 from sensic.training.sensing.lanes import centred
 from sensic.training.stored import loaded
-from sensic.training.weights import Tensors, check_finite, check_shapes
+from sensic.training.weights import Tensors, filled
 
 _CLIPS = 64
 
@@ -44,11 +44,7 @@ def sensing_size(tensors: Tensors) -> SensingSize:
 
 def sensing_of(tensors: Tensors) -> SensingVAE:
     """The networks with these weights. Raises ModelError where they don't fit, or hold NaN or infinity."""
-    vae = SensingVAE(sensing_size(tensors))
-    check_shapes(vae.state_dict(), tensors)
-    check_finite(tensors)
-    vae.load_state_dict(dict(tensors))
-    return vae
+    return filled(SensingVAE(sensing_size(tensors)), tensors)
 
 
 def load_sensing(source: str | Path) -> SensingVAE:

@@ -3,7 +3,6 @@ a runtime with."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from sensic.model import Model
-from sensic.model.files import write_model
 from sensic.networks.snapshot import SnapshotVAE
 from sensic.sensing.snapshots import GRAPH, INPUTS, OUTPUTS, SnapshotDecoder
-from sensic.training.card import card
-from sensic.training.export import half_stored, new_model, onnx_file
+from sensic.training.export import in_half, onnx_file, write_decoder
 from sensic.training.snapshot.lanes import random_masks
-from sensic.training.weights import check_finite
 
 Arrays = dict[str, NDArray[Any]]
 _FREE = {1: "frames", 2: "height", 3: "width"}
@@ -31,29 +27,19 @@ def export_snapshot(vae: SnapshotVAE, directory: str | Path, *, name: str, facts
 
     Raises ModelError where the weights can't be a model, BackendError, OutputError.
     """
-    vae, directory = copy.deepcopy(vae).cpu().eval(), Path(directory)
-    with torch.no_grad():
-        for parameter in vae.parameters():
-            parameter.copy_(parameter.half())  # as the graph holds them
-    check_finite(vae.state_dict())
+    vae = in_half(vae)
     golden = golden_vector(vae)
-    with new_model(directory) as part:
-        write_model(
-            part,
-            name=name,
-            networks=vae.size.to_dict(),
-            # The graph has these worked into other constants, and training needs them to go on.
-            tables={key: getattr(vae, key).detach().numpy() for key in ("gains", "offsets")},
-            golden=golden,
-            graphs={GRAPH: half_stored(export_graph(vae, golden))},
-            weights=None,
-            quality_offsets={},
-            facts=facts,
-        )
-        model = Model.load(part)
-        SnapshotDecoder(model, 1)
-        (part / "README.md").write_text(card(model), encoding="utf-8")
-    return Model.load(directory)
+    return write_decoder(
+        Path(directory),
+        lambda model: SnapshotDecoder(model, 1),
+        name=name,
+        networks=vae.size.to_dict(),
+        # The graph has these worked into other constants, and training needs them to go on.
+        tables={key: getattr(vae, key).detach().numpy() for key in ("gains", "offsets")},
+        golden=golden,
+        graphs={GRAPH: export_graph(vae, golden)},
+        facts=facts,
+    )
 
 
 def export_graph(vae: SnapshotVAE, golden: Arrays) -> bytes:

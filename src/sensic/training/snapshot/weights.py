@@ -8,7 +8,7 @@ from pathlib import Path
 from sensic.errors import ModelError
 from sensic.networks.snapshot import SnapshotSize, SnapshotVAE
 from sensic.training.stored import loaded
-from sensic.training.weights import Tensors, check_finite, check_shapes
+from sensic.training.weights import Tensors, filled
 
 
 def snapshot_size(tensors: Tensors) -> SnapshotSize:
@@ -32,11 +32,7 @@ def snapshot_size(tensors: Tensors) -> SnapshotSize:
 
 def snapshot_of(tensors: Tensors) -> SnapshotVAE:
     """The network with these weights. Raises ModelError where they don't fit, or hold NaN or infinity."""
-    vae = SnapshotVAE(snapshot_size(tensors))
-    check_shapes(vae.state_dict(), tensors)
-    check_finite(tensors)
-    vae.load_state_dict(dict(tensors))
-    return vae
+    return filled(SnapshotVAE(snapshot_size(tensors)), tensors)
 
 
 def load_snapshot(source: str | Path) -> SnapshotVAE:
