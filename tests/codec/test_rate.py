@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -20,19 +20,22 @@ from hypothesis import strategies as st
 import sensic
 from sensic import Progress, RateTarget
 from sensic.codec.complexity import change, texture
-from sensic.codec.forecast import Pattern, Running
+from sensic.codec.encoder import Encoder
+from sensic.codec.engine import load_backend
+from sensic.codec.forecast import Pattern, Running, Seen
 from sensic.codec.passes import RatePlan, Recorder, plan
 from sensic.codec.rate import FULL, HANDED_OVER, Bucket, Constant, Controller, Goal, RateControl
+from sensic.codec.settings import EncoderSettings
 from sensic.errors import TargetError, UsageError
 from sensic.model import Model
 from sensic.motion import MotionSearch
-from sensic.video import Filters, Frame, VideoSink
+from sensic.video import Filters, Frame, VideoSink, VideoSource
 from tests.codec import pictures
 
 BUNNY = Path(__file__).parents[2] / "demo" / "bunny.mp4"
-GOP, RATE = 16, 25
+GOP, RATE = 32, 25
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to make a failing example smaller takes minutes
-PATTERN = Pattern(200_000, (9, *([-4, 0, -4, 5] * 4)[: GOP - 1]))
+PATTERN = Pattern(200_000, (9, *([-4, 0, -4, 5] * 8)[: GOP - 1]))
 
 
 # A coder made of arithmetic
@@ -58,6 +61,18 @@ class Footage:
     def complexity(self, frame: int, position: int) -> float:
         return self._levels[frame][position > 0]
 
+    def sights(self, control: RateControl, start: int, stop: int) -> Iterator[None]:
+        """Shows the controller one frame after the other, as many ahead as it would read."""
+        control = getattr(control, "control", control)
+        for frame in range(start, stop + GOP):
+            if frame < stop and isinstance(control, Controller):
+                difference = 30.0 if self.cuts(frame) else 2 * self.complexity(frame, 1)
+                control._forecast.see(frame - start, self.complexity(frame, 0), difference)
+            if frame >= start + GOP:
+                yield
+        while True:
+            yield
+
     def cuts(self, frame: int) -> bool:
         return frame in self._cuts
 
@@ -81,7 +96,9 @@ class Footage:
 def code(footage: Footage, control: RateControl, start: int, stop: int) -> list[float]:
     """What the frames take. Like the encoder: a frame that begins a scene is tried as another one first."""
     sizes, position = [], 0
+    ahead = footage.sights(control, start, stop)
     for frame in range(start, stop):
+        next(ahead)
         if position and footage.cuts(frame):
             control.quality(frame - start, position, 30.0, Fraction(frame, RATE))
             position = 0
@@ -102,26 +119,30 @@ def average(footage: Footage, quality: int, frames: int) -> float:
     return sum(code(footage, Constant(quality), 0, frames)) * RATE / frames
 
 
-def seen_of(footage: Footage, target: RateTarget, frames: int) -> RatePlan:
-    """The plan after a first pass whose frames take a tenth more."""
-    quick = plan(RateTarget(bitrate=target.bitrate or 500_000), PATTERN, Goal(32, 1 / RATE, frames))
-    recorder = Recorder(quick.part(), PATTERN)
+def seen_of(footage: Footage, target: RateTarget, frames: int, edges: Sequence[int] = ()) -> RatePlan:
+    """The plan after a first pass, of chunks between ``edges``, whose frames take a tenth more."""
+    quick, chunks = plan(RateTarget(bitrate=target.bitrate), PATTERN, Goal(32, 1 / RATE, frames)), []
 
     class Quick(Footage):
         def bits(self, frame: int, position: int, quality: int) -> float:
             return 1.1 * super().bits(frame, position, quality)
 
-    code(Quick(footage.seed, footage.scenes, footage.slope, footage.noise), recorder, 0, frames)
-    return plan(target, PATTERN, Goal(32, 1 / RATE, None), 0, recorder.seen())
+    for start, stop in pairwise(edges or (0, frames)):
+        recorder = Recorder(quick.part(start, stop), PATTERN)
+        code(Quick(footage.seed, footage.scenes, footage.slope, footage.noise), recorder, start, stop)
+        chunks.append(recorder.seen())
+    return plan(target, PATTERN, Goal(32, 1 / RATE, None), 0, Seen.joined(chunks))
 
 
-def lowest_level(sizes: list[float], maxrate: float, bufsize: float, level: float) -> tuple[float, float]:
+def lowest_level(
+    sizes: list[float], maxrate: float, bufsize: float, level: float, rate: int = RATE
+) -> tuple[float, float]:
     """Of a buffer that gives away every frame as it is shown: the lowest level and the last, in bits."""
     lowest = level
     for bits in sizes:
         level -= bits
         lowest = min(lowest, level)
-        level = min(bufsize, level + maxrate / RATE)
+        level = min(bufsize, level + maxrate / rate)
     return lowest, level
 
 
@@ -201,27 +222,28 @@ def test_the_bucket_looks_ahead_as_it_will_happen(rate: float, size: float, size
 
 
 @settings(max_examples=10, deadline=None, phases=QUICK)
-@given(footages, st.integers(15, 45), st.sampled_from([1, 2]), st.lists(st.integers(1, 19), max_size=4, unique=True))
+@given(footages, st.integers(15, 45), st.sampled_from([1, 2]), st.lists(st.integers(1, 9), max_size=3, unique=True))
 def test_chunks_keep_the_plan_together(footage: Footage, quality: int, passes: int, at: list[int]) -> None:
     """However a video is cut into chunks of whole groups: the sum is kept, and no buffer runs dry between them."""
-    frames, rate = 20 * GOP, round(average(footage, quality, 20 * GOP))
-    target = RateTarget(rate, passes=passes, maxrate=2 * rate, bufsize=4 * rate)
-    whole = plan(target, PATTERN, Goal(32, 1 / RATE, frames)) if passes == 1 else seen_of(footage, target, frames)
-    whole = pickle.loads(pickle.dumps(whole))
-    level, total, short = FULL * 4 * rate, 0.0, 0
-    for start, stop in pairwise([0, *(GOP * group for group in sorted(at)), frames]):
+    frames, rate = 10 * GOP, round(average(footage, quality, 10 * GOP))
+    target = RateTarget(rate, passes=passes, maxrate=2 * rate, bufsize=2 * rate)
+    edges = [0, *(GOP * group for group in sorted(at)), frames]
+    one = plan(target, PATTERN, Goal(32, 1 / RATE, frames))
+    whole = pickle.loads(pickle.dumps(one if passes == 1 else seen_of(footage, target, frames, edges)))
+    level, total, short = FULL * 2 * rate, 0.0, 0
+    for start, stop in pairwise(edges):
         control = whole.part(start, stop)
-        lowest, level = lowest_level(code(footage, control, start, stop), 2 * rate, 4 * rate, level)
+        lowest, level = lowest_level(code(footage, control, start, stop), 2 * rate, 2 * rate, level)
         total, short = total + control.bits, short + len(control.short)
         assert lowest >= 0
-        assert stop == frames or level >= HANDED_OVER * 4 * rate
+        assert stop == frames or level >= HANDED_OVER * 2 * rate
     assert not short
     if passes == 2:
         assert total * RATE / frames == pytest.approx(rate, rel=0.03)
 
 
 @settings(max_examples=15, deadline=None, phases=QUICK)
-@given(footages, st.integers(10, 50), st.integers(1, 300), st.sampled_from([1, 2]), st.integers(0, 5000))
+@given(footages, st.integers(10, 50), st.integers(20, 300), st.sampled_from([1, 2]), st.integers(0, 5000))
 def test_a_size_is_never_passed(footage: Footage, quality: int, frames: int, passes: int, beside: int) -> None:
     size = round(average(footage, quality, frames) / 8 / RATE * frames) + beside + 100
     target = RateTarget(max_size=size, passes=passes)
@@ -232,22 +254,21 @@ def test_a_size_is_never_passed(footage: Footage, quality: int, frames: int, pas
         code(footage, recorder, 0, frames)
         control = plan(target, PATTERN, Goal(32, 1 / RATE, None), beside, recorder.seen()).part()
     total = sum(code(footage, control, 0, frames)) / 8 + beside
-    assert total <= size or control.short
+    least = sum(code(footage, Constant(-9), 0, frames)) / 8 + beside
+    assert total <= size or 1.3 * least > size
     if frames >= 250 and passes == 2:
         assert total > 0.97 * size
 
 
 def test_the_end_comes_in_sight() -> None:
     """Of a source that doesn't say how long it is: frames are read ahead, in order, none is lost."""
-    control = Controller(
-        Goal(32, 1 / RATE), PATTERN, plan(RateTarget(10**6), PATTERN, Goal(32, 1 / RATE)).part()._forecast
-    )
-    source = list(pictures.pictures(40))
+    control = Controller(Goal(32, 1 / RATE), PATTERN, Running.of(PATTERN))
+    source = list(pictures.pictures(GOP + 8))
     given_out = []
     for frame in control.watch(source):
         given_out.append(frame)
         known = control._left(len(given_out) - 1)
-        assert (known is not None) == (len(given_out) > 40 - GOP)
+        assert (known is not None) == (len(given_out) > 8)
     assert given_out == source
 
 
@@ -311,19 +332,20 @@ def test_contradictions(options: dict[str, int], message: str) -> None:
 # With real pictures
 
 
-def moving(path: Path, count: int = 250, width: int = 96, height: int = 64) -> Path:
-    """A lossless clip of three scenes: a slow pan, a fast one with noise that comes and goes, a still."""
+def moving(path: Path, count: int = 100, width: int = 96, height: int = 64) -> Path:
+    """A lossless clip, 10 s of 10 frames, in three scenes: a slow pan, a fast one with noise that comes and goes, a
+    still."""
     generator = np.random.default_rng(7)
     wide = cv2.GaussianBlur(generator.random((2 * height, 16 * width), np.float32), (0, 0), 1.5)
     wide = 255 * (wide - wide.min()) / (wide.max() - wide.min())
-    info = pictures.info(width, height)
+    info = replace(pictures.info(width, height), rate=Fraction(10))
     with VideoSink(path, info) as sink:
         for n, frame in enumerate(pictures.pictures(count, width, height)):
             third = 3 * n // count
             x, y = (n, 0) if third == 0 else (4 * n, height // 2) if third == 1 else (0, height)
             noise = generator.normal(0, 12 * abs(np.sin(n / 15)), (height, width)) if third == 1 else 0
             luma = np.clip(wide[y : y + height, x : x + width] + noise, 0, 255).astype(np.uint8)
-            sink.write(Frame(luma, frame.u, frame.v, 8, frame.pts, frame.time_base, frame.duration, frame.colour))
+            sink.write(Frame(luma, frame.u, frame.v, 8, 250 * n, frame.time_base, 250, frame.colour))
     return path
 
 
@@ -343,25 +365,26 @@ def packets(path: Path) -> list[tuple[float, int]]:
 def test_a_bitrate_is_kept(tmp_path: Path, clip: Path, passes: int, off: float) -> None:
     shown: list[Progress] = []
     report = sensic.encode(
-        clip, tmp_path / "s.mkv", rate=RateTarget(24_000, passes=passes), preset=0, progress=shown.append, threads=1
-    )
+        clip, tmp_path / "s.mkv", rate=RateTarget(16_000, passes=passes), gop=10, preset=0, progress=shown.append,
+        threads=1,
+    )  # fmt: skip
     found = sum(size for _, size in packets(tmp_path / "s.mkv")) * 8 / 10
-    assert found == pytest.approx(24_000, rel=off)
+    assert found == pytest.approx(16_000, rel=off)
     assert report.bitrate == pytest.approx(found)
     assert report.notes == ()
     stages = [progress.stage for progress in shown]
-    assert stages == (["first pass"] * 250 if passes == 2 else []) + ["coding"] * 250
-    assert sensic.verify(tmp_path / "s.mkv").frames == 250
+    assert stages == (["first pass"] * 100 if passes == 2 else []) + ["coding"] * 100
+    assert sensic.verify(tmp_path / "s.mkv").frames == 100
 
 
 def test_low_latency_keeps_rate_and_buffer(tmp_path: Path, clip: Path) -> None:
     """Here every frame is a packet, so what a receiver gets can be followed."""
-    target = RateTarget(40_000, maxrate=50_000, bufsize=30_000)
-    report = sensic.encode(clip, tmp_path / "s.mkv", rate=target, preset=0, low_latency=True, threads=1)
+    target = RateTarget(20_000, maxrate=30_000, bufsize=40_000)
+    report = sensic.encode(clip, tmp_path / "s.mkv", rate=target, gop=20, preset=0, low_latency=True, threads=1)
     sizes = [8.0 * size for _, size in packets(tmp_path / "s.mkv")]
     assert report.notes == ()
-    assert lowest_level(sizes, 50_000, 30_000, FULL * 30_000)[0] >= 0
-    assert sum(sizes) / 10 == pytest.approx(40_000, rel=0.02)
+    assert lowest_level(sizes, 30_000, 40_000, FULL * 40_000, 10)[0] >= 0
+    assert sum(sizes) / 10 == pytest.approx(20_000, rel=0.02)
 
 
 def test_a_buffer_makes_frames_smaller(tmp_path: Path) -> None:
@@ -374,6 +397,16 @@ def test_a_buffer_makes_frames_smaller(tmp_path: Path) -> None:
         assert sensic.verify(tmp_path / name).frames == 32
     assert sizes["free"][0] > 16_000
     assert lowest_level([*sizes["kept"]], 40_000, 16_000, FULL * 16_000)[0] >= 0
+
+
+def test_a_source_that_is_longer_than_it_says(tmp_path: Path) -> None:
+    source = pictures.write_video(tmp_path / "source.mkv", 20)
+    planned = plan(RateTarget(max_size=4000), Pattern.of(Model.load(), 64, 48, 32), Goal(32, 1 / 25, 2), 800)
+    control = planned.part()
+    encoder = Encoder(Model.load(), load_backend(Model.load(), 1), 64, 48, EncoderSettings(), rate=control)
+    with VideoSource(source) as video:
+        sizes = [len(block.payload) for block in encoder.blocks(control.watch(video))]
+    assert 0.9 * 3200 < sum(sizes) < 3200
 
 
 @pytest.mark.parametrize("passes", [1, 2])
@@ -411,7 +444,7 @@ def with_sound(video: Path, out: Path) -> None:
 
 def test_sound_that_leaves_no_room(tmp_path: Path, clip: Path) -> None:
     with_sound(clip, tmp_path / "sound.mkv")
-    with pytest.raises(TargetError, match=r"16\d{4} bytes without any picture; max_size is 150000"):
+    with pytest.raises(TargetError, match=r"16\d,\d{3} bytes, and max_size is 150,000"):
         sensic.encode(tmp_path / "sound.mkv", tmp_path / "s.mkv", rate=RateTarget(max_size=150_000))
     assert not (tmp_path / "s.mkv").exists()
 
@@ -420,7 +453,7 @@ def test_sound_that_leaves_no_room(tmp_path: Path, clip: Path) -> None:
     ("bitrate", "words"), [(300, "the lowest quality takes no less"), (10**8, "the highest quality takes no more")]
 )
 def test_what_can_not_be_reached_is_said(tmp_path: Path, bitrate: int, words: str) -> None:
-    source = pictures.write_video(tmp_path / "source.mkv", 30)
+    source = pictures.write_video(tmp_path / "source.mkv", 12)
     for passes in (1, 2):
         report = sensic.encode(source, tmp_path / "s.mkv", rate=RateTarget(bitrate, passes=passes), threads=1)
         assert len(report.notes) == 1
@@ -439,10 +472,10 @@ def test_one_frame(tmp_path: Path) -> None:
 def test_pipes(tmp_path: Path) -> None:
     """One pass is enough for a pipe, and needs no length; two are not possible."""
     sensic_in = tmp_path / "source.y4m"
-    pictures.write_video(sensic_in, 60)
+    pictures.write_video(sensic_in, 45)
     with sensic_in.open("rb") as file:
         report = sensic.encode(file, tmp_path / "s.mkv", rate=RateTarget(bitrate=20_000), threads=1)
-        assert report.frames == 60
+        assert report.frames == 45
     with sensic_in.open("rb") as file, pytest.raises(UsageError, match="two passes read the source twice"):
         sensic.encode(file, tmp_path / "s.mkv", rate=RateTarget(bitrate=20_000, passes=2))
     with sensic_in.open("rb") as file, pytest.raises(UsageError, match="how long the video is"):

@@ -28,10 +28,10 @@ MIDDLE = 32
 INTRA_GUESS, INTER_GUESS, OFFSET_GUESS = 0.042, 0.016, 0.2
 """Before anything is coded: bits per pixel at quality 32 for every step of texture, for a frame between, and octaves
 more of these for a step of offset."""
-BLOCK_BITS = 8 * 26
+BLOCK_BITS = 8 * 16
 """What the container and the end of the coder add to a block."""
 TEXTURE = 5.0  # of pictures nothing is known of
-INTRA_KEPT, INTER_KEPT = 0.6, 0.9
+INTRA_KEPT, INTER_KEPT = 0.3, 0.9
 """Of what was learned from earlier frames of a kind, when another comes."""
 _LEAST = 16.0  # bits of a frame that is predicted to be free
 
@@ -106,7 +106,7 @@ class _Level:
         return self.bits / self.units * self.complexity
 
     def next_to_usual(self, sight: float) -> float:
-        return sight / self.sight if self.weight else 1.0
+        return sight / self.sight if self.weight else min(sight / self.sight, 2.0)  # without the motion it is a guess
 
     def learn(self, bits: float, units: float, complexity: float, sight: float, keep: float) -> None:
         keep = min(keep, self.weight / (self.weight + 1))  # the first replaces the guess
@@ -155,7 +155,7 @@ class Running:
     def of(cls, pattern: Pattern) -> Running:
         """Before anything was coded."""
         inter = [INTER_GUESS * 2 ** (OFFSET_GUESS * offset) for offset in sorted(set(pattern.offsets))]
-        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(0, TEXTURE))
+        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(0, TEXTURE), _units(0, TEXTURE))
         return cls(pattern, [intra, *(_Level(bits * pattern.pixels, 1.0, 1.0) for bits in inter)])
 
 

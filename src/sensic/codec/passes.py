@@ -16,6 +16,8 @@ from sensic.errors import TargetError, UsageError
 
 AIMED_AT = {1: 0.985, 2: 0.995}
 """Of a size that must not be passed, by the number of passes."""
+MUXED_BITS = 8 * 12  # around a block, in Matroska
+CERTAIN = 0.998  # the coder may take a little more than the sum of its symbols
 QUICK = 2  # effort of the first pass
 TOLERANCE = {1: 0.02, 2: 0.01}
 
@@ -107,18 +109,27 @@ def plan(target: RateTarget, pattern: Pattern, source: Goal, beside: int = 0, se
     if target.max_size is not None:
         if frames is None:
             raise UsageError("max_size needs to know how long the video is, and the source doesn't say: give a bitrate")
-        limit = 8.0 * (target.max_size - beside)
-        if limit < BLOCK_BITS * (1 + frames // len(pattern.offsets)):
-            raise TargetError(f"the file has {beside} bytes without any picture; max_size is {target.max_size}")
+        limit = _limit(target.max_size, beside, pattern, frames, seen)
         goal = replace(goal, limit=limit, bitrate=AIMED_AT[target.passes] * limit / (frames * spacing))
     elif target.bitrate is not None:
-        goal = replace(goal, bitrate=float(target.bitrate))
+        goal = replace(goal, bitrate=float(target.bitrate), tolerance=0.6 * TOLERANCE[target.passes])
     if goal.bitrate is None:
         return RatePlan(pattern, goal)
     if seen is None:
         return RatePlan(pattern, replace(goal, quality=_guess(pattern, goal.bitrate * spacing)))
     level, schedule = _schedule(seen, pattern, goal)
     return RatePlan(pattern, replace(goal, quality=_in_range(level), schedule=schedule), seen)
+
+
+def _limit(size: int, beside: int, pattern: Pattern, frames: int, seen: Seen | None) -> float:
+    """Bits that packets may have in a file of ``size`` bytes."""
+    blocks = frames if pattern.low_latency else 2 * (1 + frames // len(pattern.offsets))  # scene cuts begin some
+    if seen is not None:
+        blocks = int((seen.positions == 0).sum()) + 1
+    limit = CERTAIN * 8.0 * (size - beside) - MUXED_BITS * blocks
+    if limit < BLOCK_BITS * blocks:
+        raise TargetError(f"without any picture the file has {beside:,} bytes, and max_size is {size:,}")
+    return limit
 
 
 def _in_range(quality: float) -> int:

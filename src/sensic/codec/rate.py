@@ -25,10 +25,10 @@ from sensic.video import Frame
 HORIZON = 3.0  # seconds of looking ahead
 SHORT = CALM = 10.0  # seconds from which it grows, with the root of time
 SURPRISE = 0.2  # of the bits for the whole window, where one frame takes more than that
-STEP = 2.0  # of quality from frame to frame inside a group, where no buffer forces more
+DOWN, UP = 4.0, 2.0  # steps of quality from frame to frame inside a group, where no buffer forces more
 FULL, HANDED_OVER = 0.9, 0.5
 """How full the buffer is at the start, as in x264, and where one chunk of a video takes over from another."""
-SPARE = 0.1  # of the buffer, against bad forecasts
+SPARE, CAUTION = 0.1, 1.3  # of the buffer, and of the least that is still to come, against bad forecasts
 LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 64, 1 << 28
 """Frames that are read before they are coded, and what they may take of memory."""
 
@@ -98,9 +98,10 @@ class Goal:
     """What one controller has to keep, for a whole video or a chunk of it.
 
     ``quality`` to start from (and to stay at, where there is neither ``bitrate`` nor ``schedule``); ``bitrate`` in bits
-    per second, or a ``schedule`` [n + 1] of bits spent before every frame; ``limit`` of all bits; ``maxrate`` and
-    ``bufsize`` of the receiver, whose buffer is as full as ``level`` says at first and ``handover`` at last.
-    ``frames`` may be None (unknown), ``spacing`` is the mean time between them, seconds.
+    per second, or a ``schedule`` [n + 1] of bits spent before every frame; ``limit`` of all bits; the plan may
+    be passed by ``tolerance`` (a share of all) where the length is known. ``maxrate`` and ``bufsize`` are those of the
+    receiver, whose buffer is as full as ``level`` says at first and ``handover`` at last. ``frames`` may be None
+    (unknown), ``spacing`` is the mean time between them, seconds.
     """
 
     quality: int
@@ -109,6 +110,7 @@ class Goal:
     bitrate: float | None = None
     schedule: Floats | None = None
     limit: float = inf
+    tolerance: float = inf
     maxrate: float | None = None
     bufsize: float | None = None
     level: float = FULL
@@ -197,7 +199,7 @@ class Controller:
         costs = self._forecast.ahead(frame, position, complexity, count)
         wanted = self._aim(frame, costs)
         if position and not _is_surprise(costs):
-            wanted = min(max(wanted, self._last - STEP), self._last + STEP)
+            wanted = min(max(wanted, self._last - DOWN), self._last + UP)
         if self._bucket is not None:
             wanted = min(wanted, self._sustained(costs))
         chosen = min(max(round(wanted), self._lowest), self._ceiling)
@@ -208,11 +210,15 @@ class Controller:
     def fits(self, frame: int, bits: float) -> bool:
         position, complexity, quality = self._asked
         bits += float(self._pattern.overhead(np.array([position]))[0])
-        room = self._room(frame, position, complexity)
+        left = self._left(frame)
+        rest = 0.0 if left is None else self._least(frame, position, complexity, left)
+        held = self._held(rest, left)
+        room = min(held, self._unspent(rest, left))
         if bits <= room:
             return True
         if quality <= self._lowest:
-            self.short.append(float(self._time - self._start))
+            if bits > held:
+                self.short.append(float(self._time - self._start))
             return True
         slope = INTER_SLOPE if position else INTRA_SLOPE
         less = ceil(log2(bits / room) / slope) if room > 0 else self._highest
@@ -264,13 +270,22 @@ class Controller:
         count = round(HORIZON * max(1.0, sqrt(elapsed / CALM)) / self._goal.spacing)
         return min(max(count, len(self._pattern.offsets)), self._left(frame) or count)
 
+    @property
+    def _bitrate(self) -> float:
+        """What is aimed at, bits per second. Of a size it is less where there are more frames than was thought."""
+        goal = self._goal
+        assert goal.bitrate is not None
+        if goal.limit == inf or not goal.frames or not self._frames:
+            return goal.bitrate
+        return goal.bitrate * goal.frames / self._frames
+
     def _aim(self, frame: int, costs: Floats) -> float:
         """The quality, in fractions of a step, that brings the sum to the plan at the end of the window."""
         goal, count = self._goal, costs.shape[1]
         if goal.schedule is not None:
             due = float(goal.schedule[min(frame + count, len(goal.schedule) - 1)])
         elif goal.bitrate is not None:
-            due = goal.bitrate * (float(self._time - self._start) + count * self._spacing)
+            due = self._bitrate * (float(self._time - self._start) + count * self._spacing)
         else:
             return goal.quality
         allowed = max(due - self.bits, 1.0)
@@ -282,17 +297,29 @@ class Controller:
         enough = self._bucket.lowest(costs, self._spacing) >= SPARE * self._bucket.size
         return float(self._pattern.qualities[max(int(enough.sum()) - 1, 0)])
 
-    def _room(self, frame: int, position: int, complexity: float) -> float:
-        """Most bits that the frame may take."""
-        room, left = inf, self._left(frame)
-        if left is None or (self._bucket is None and self._goal.limit == inf):
-            return inf if self._bucket is None else self._bucket.level
-        rest = float(self._forecast.ahead(frame, position, complexity, left)[0, 1:].sum())
-        room = self._goal.limit - self.bits - rest
-        if self._bucket is not None:
-            held = self._goal.handover * self._bucket.size + rest - self._bucket.rate * (left - 1) * self._spacing
-            room = min(room, self._bucket.level - max(0.0, held))
-        return room
+    def _held(self, rest: float, left: int | None) -> float:
+        """What the receiver's buffer has for the frame, less what the next chunk expects to find."""
+        if self._bucket is None:
+            return inf
+        if left is None:
+            return self._bucket.level
+        handed_over = self._goal.handover * self._bucket.size + rest - self._bucket.rate * (left - 1) * self._spacing
+        return self._bucket.level - max(0.0, handed_over)
+
+    def _unspent(self, rest: float, left: int | None) -> float:
+        """What the goal leaves for the frame and no other."""
+        goal, limit = self._goal, self._goal.limit
+        if left is not None and goal.bitrate is not None:
+            seconds = float(self._time - self._start) + left * self._spacing
+            total = self._bitrate * seconds if goal.schedule is None else float(goal.schedule[-1])
+            limit = min(limit, (1 + goal.tolerance) * total)
+        return limit - self.bits - rest
+
+    def _least(self, frame: int, position: int, complexity: float, left: int) -> float:
+        """What the frames after this one take at the lowest quality, and some more."""
+        count = min(left, self._window(frame))
+        costs = self._forecast.ahead(frame, position, complexity, count)[0, 1:]
+        return CAUTION * float(costs.sum()) * (left - 1) / max(1, count - 1)
 
 
 def _is_surprise(costs: Floats) -> bool:

@@ -60,14 +60,17 @@ def test_an_interrupted_run_goes_on_exactly(small: Small, tmp_path: Path) -> Non
 
 def test_it_learns_to_be_better_than_linear_decoding(small: Small, tmp_path: Path) -> None:
     recipe = small(
-        length={"steps": 60}, optimiser={"muon": 0.02, "adamw": 5e-3, "average": 0.1}, sequence={"exponents": [9, 10]}
+        length={"steps": 60},
+        optimiser={"muon": 0.02, "adamw": 5e-3, "average": 0.1},
+        sequence={"exponents": [9, 10]},
+        validation={"exponents": [9, 10]},
     )
     report = train(recipe, out=tmp_path)
     first, best = report.validations[0], report.best
     assert isinstance(report, SensingReport)
     assert first.gain == pytest.approx(0, abs=1e-3)  # type: ignore[union-attr]
     assert best is not None
-    assert best.gain > 0.1  # type: ignore[union-attr]
+    assert best.gain > 0.05  # type: ignore[union-attr]
     gains = [entry["gain"] for entry in read_log(tmp_path / "log.jsonl") if entry["type"] == "training"]
     assert gains[-1] > 0
 
