@@ -303,10 +303,9 @@ def test_wrong_ways_to_encode(tmp_path: Path, video: Path, arguments: dict[str, 
     ("arguments", "says"),
     [
         ({"decoder": "magic"}, "linear, tv, learned"),
-        ({"decoder": "learned"}, "--model"),
         ({"layers": 5}, "1 to 4"),
         ({"layers": 0}, "1 to 4"),
-        ({"uncertainty": True}, "learned"),
+        ({"uncertainty": True, "decoder": "linear"}, "only the learned"),
         ({"threads": 0}, "1 or more"),
     ],
 )
