@@ -12,7 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: a second thread
 
 os.environ["SENSIC_CONFIG"] = os.devnull  # whoever runs the tests may have a configuration
 
-settings.register_profile("sensic", deadline=None)
+settings.register_profile("explore", deadline=None)  # pytest --hypothesis-profile=explore: other examples every time
+settings.register_profile("sensic", deadline=None, derandomize=True)  # what passes here passes everywhere
 settings.load_profile("sensic")
 
 

@@ -31,8 +31,9 @@ more of these for a step of offset."""
 BLOCK_BITS = 8 * 16
 """What the container and the end of the coder add to a block."""
 TEXTURE = 5.0  # of pictures nothing is known of
-INTRA_KEPT, INTER_KEPT = 0.3, 0.9
+INTRA_KEPT, INTER_KEPT = 0.3, 0.8
 """Of what was learned from earlier frames of a kind, when another comes."""
+SMOOTH = 5  # frames of a kind
 _LEAST = 16.0  # bits of a frame that is predicted to be free
 
 
@@ -61,8 +62,9 @@ class Pattern:
 
     @cached_property
     def qualities(self) -> NDArray[np.int64]:
-        """Those of the stream that make a difference to any frame, rising."""
-        return np.arange(-max(0, *self.offsets), QUALITIES + max(0, *(-x for x in self.offsets)))
+        """Those of the stream to choose from, rising: as far up as any frame gets better. Not below 0, where first
+        frames are no pictures any more, and the encoder would code them again with a higher quality."""
+        return np.arange(QUALITIES + max(0, *(-offset for offset in self.offsets)))
 
     def positions(self, first: int, count: int) -> NDArray[np.int64]:
         return (first + np.arange(count)) % len(self.offsets)
@@ -71,7 +73,7 @@ class Pattern:
         """What the container adds to frames at these positions, bits."""
         return np.where(self.low_latency | (positions == 0), float(BLOCK_BITS), 0.0)
 
-    def octaves(self, qualities: NDArray[Any], positions: NDArray[np.int64]) -> Floats:
+    def octaves(self, qualities: NDArray[Any] | float, positions: NDArray[np.int64]) -> Floats:
         """By how much qualities [Q, 1] or [n] of the stream raise the bits of frames at positions [n]."""
         own = np.clip(qualities + np.asarray(self.offsets)[positions], 0, QUALITIES - 1)
         return np.asarray(np.where(positions == 0, INTRA_SLOPE, INTER_SLOPE) * (own - MIDDLE))
@@ -206,39 +208,67 @@ class Seen:
         seconds = float(times[-1] - times[0])
         return Seen(self.positions[rows], self.qualities[rows], self.bits[rows], self.times[rows], seconds)
 
-    def at(self, pattern: Pattern, qualities: NDArray[Any], rows: slice = slice(None)) -> Floats:
-        """Bits [Q, n] of frames at other qualities [Q]."""
-        positions = self.positions[rows]
-        if qualities is pattern.qualities:
-            growth = pattern.growth[:, positions]
-            return np.asarray(
-                growth * (self.bits[rows] / growth[self.qualities[rows] - qualities[0], np.arange(len(positions))])
-            )
-        step = pattern.octaves(qualities[:, None], positions) - pattern.octaves(self.qualities[rows], positions)
-        return np.asarray(self.bits[rows] * np.exp2(step))
+    def at(self, pattern: Pattern, quality: float) -> Floats:
+        """Bits of the frames at another quality [n]."""
+        step = pattern.octaves(quality, self.positions) - pattern.octaves(self.qualities, self.positions)
+        return np.asarray(self.bits * np.exp2(step))
 
 
 @dataclass
 class Known:
-    """A Forecast from a first pass, scaled by what the second has found so far."""
+    """A Forecast from a first pass, scaled by what the second has found so far.
+
+    Groups may begin elsewhere than in the first pass: a frame is then taken for what its neighbours of that kind are.
+    """
 
     pattern: Pattern
     seen: Seen
-    levels: tuple[_Level, _Level] = field(
-        default_factory=lambda: (_Level(1, 1, 1, weight=3), _Level(1, 1, 1, weight=3))  # of first frames the second
-    )
+
+    def __post_init__(self) -> None:
+        positions, count = self.seen.positions, len(self.seen)
+        self._kinds = self.pattern.kinds[positions]
+        grown = self.pattern.growth[self.seen.qualities - self.pattern.qualities[0], positions]
+        self._middle = np.maximum(self.seen.bits, _LEAST) / grown  # bits at the middle quality
+        every = np.arange(count)
+        self._usual = np.empty((1 + int(self.pattern.kinds.max()), count))
+        for kind, row in enumerate(self._usual):
+            where = np.flatnonzero(self._kinds == kind)
+            row[:] = np.interp(every, where, _smooth(self._middle[where])) if where.size else self._middle.mean()
+        before = np.append(len(self.pattern.offsets) - 1, positions[:-1])
+        self._cuts = (positions == 0) & (before != len(self.pattern.offsets) - 1)
+        self._levels = (_Level(1, 1, 1, weight=3), _Level(1, 1, 1, weight=3))  # of first frames the second
 
     def see(self, frame: int, texture: float, difference: float) -> None:
         pass  # it is known
 
     def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
-        rows = slice(min(frame, len(self.seen) - 1), frame + count)
-        first = self.seen.positions[rows] == 0
-        scale = np.where(first, *(self.levels[k].bits / self.levels[k].units for k in (True, False)))
-        return np.asarray(self.seen.at(self.pattern, self.pattern.qualities, rows) * scale)
+        positions = self._positions(frame, position, count)
+        scale = np.where(positions == 0, *(self._levels[k].bits / self._levels[k].units for k in (True, False)))
+        return np.asarray(self.pattern.growth[:, positions] * (scale * self._bits(frame, positions)))
 
     def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
-        frame = min(frame, len(self.seen) - 1)
-        expected = float(self.seen.at(self.pattern, np.array([quality]), slice(frame, frame + 1))[0, 0])
-        mean = float(self.seen.bits.mean())
-        self.levels[bool(self.seen.positions[frame] == 0)].learn(bits / mean, expected / mean, 1.0, 1.0, INTER_KEPT)
+        mean = float(self._middle.mean())
+        expected = float(self._bits(frame, np.array([position]))[0])
+        growth = float(self.pattern.growth[quality - self.pattern.qualities[0], position])
+        self._levels[position == 0].learn(bits / mean, growth * expected / mean, 1.0, 1.0, INTER_KEPT)
+
+    def _positions(self, frame: int, position: int, count: int) -> NDArray[np.int64]:
+        """Those of the frames from one at ``position`` on: cuts begin groups again."""
+        positions = self.pattern.positions(position, count)
+        for cut in np.flatnonzero(self._cuts[frame + 1 : frame + count]) + 1:
+            positions[cut:] = self.pattern.positions(0, count - int(cut))
+        return positions
+
+    def _bits(self, frame: int, positions: NDArray[np.int64]) -> Floats:
+        """Bits at the middle quality of the frames from ``frame`` on, at these positions."""
+        rows = np.minimum(frame + np.arange(len(positions)), len(self.seen) - 1)
+        was, now, bits = self._kinds[rows], self.pattern.kinds[positions], self._middle[rows]
+        usual = self._usual[now, rows]
+        inter = usual * bits / self._usual[was, rows]
+        return np.where(was == now, bits, np.where((was > 0) & (now > 0), inter, usual))
+
+
+def _smooth(values: Floats) -> Floats:
+    """The mean of each value and its neighbours."""
+    reach = min(SMOOTH, len(values))
+    return np.convolve(values, np.ones(reach), "same") / np.convolve(np.ones(len(values)), np.ones(reach), "same")

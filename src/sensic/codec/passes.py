@@ -159,7 +159,7 @@ def _schedule(seen: Seen, pattern: Pattern, goal: Goal) -> tuple[float, Floats]:
 
 def _costs(seen: Seen, pattern: Pattern, goal: Goal, quality: float) -> Floats:
     """What the frames take [n] at ``quality``, less where the buffer lets groups have no more."""
-    costs = np.asarray(seen.at(pattern, np.array([quality]))[0])
+    costs = seen.at(pattern, quality)
     if goal.maxrate is None or goal.bufsize is None:
         return costs
     level = goal.level * goal.bufsize

@@ -29,7 +29,7 @@ DOWN, UP = 4.0, 2.0  # steps of quality from frame to frame inside a group, wher
 FULL, HANDED_OVER = 0.9, 0.5
 """How full the buffer is at the start, as in x264, and where one chunk of a video takes over from another."""
 SPARE, CAUTION = 0.1, 1.3  # of the buffer, and of the least that is still to come, against bad forecasts
-LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 64, 1 << 28
+LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 32, 1 << 28
 """Frames that are read before they are coded, and what they may take of memory."""
 
 
@@ -121,14 +121,14 @@ class Goal:
 class Outcome:
     """What a controller came to: ``seconds`` is how long its ``frames`` are shown, ``lowest`` and ``highest`` count
     those at the ends of the scale, ``short`` has the times (seconds) of frames that did not fit even at the lowest
-    quality, ``has_buffer`` says whether there was a receiver's buffer to keep."""
+    quality, ``held`` counts those that the receiver's buffer made worse."""
 
     frames: int = 0
     seconds: float = 0.0
     lowest: int = 0
     highest: int = 0
     short: tuple[float, ...] = ()
-    has_buffer: bool = False
+    held: int = 0
 
     def __add__(self, following: Outcome) -> Outcome:
         """Of two chunks, one after the other."""
@@ -138,14 +138,14 @@ class Outcome:
             self.lowest + following.lowest,
             self.highest + following.highest,
             (*self.short, *(self.seconds + time for time in following.short)),
-            self.has_buffer or following.has_buffer,
+            self.held + following.held,
         )
 
     def excuse(self, above: bool) -> str:
         """Why the bits are above the plan, or below it."""
-        if (self.lowest if above else self.highest) > self.frames // 4:
+        if (self.lowest if above else self.highest) > self.frames // 8:
             return "the lowest quality takes no less" if above else "the highest quality takes no more"
-        if self.has_buffer and not above:
+        if self.held > self.frames // 8 and not above:
             return "the receiver's buffer has no room for more"
         if self.seconds < SHORT:
             return f"{self.seconds:.1f} s are too short to make up for what was not foreseen"
@@ -168,6 +168,7 @@ class Controller:
         self._asked = (-1, 0.0, 0)  # position, complexity and quality of the frame at hand
         self._ceiling = self._highest
         self._ends = {False: 0, True: 0}  # frames at the lowest and at the highest quality
+        self._is_held, self._held_down = False, 0  # whether the buffer made the frame at hand worse, and how many
         self.bits = 0.0
         self.short: list[float] = []
 
@@ -201,7 +202,9 @@ class Controller:
         if position and not _is_surprise(costs):
             wanted = min(max(wanted, self._last - DOWN), self._last + UP)
         if self._bucket is not None:
-            wanted = min(wanted, self._sustained(costs))
+            sustained = self._sustained(costs)
+            self._is_held = sustained < wanted
+            wanted = min(wanted, sustained)
         chosen = min(max(round(wanted), self._lowest), self._ceiling)
         self._asked = (position, complexity, chosen)
         self._wanted = min(wanted, chosen + 0.5)
@@ -230,6 +233,7 @@ class Controller:
         bits += float(self._pattern.overhead(np.array([position]))[0])
         self._forecast.learn(frame, position, complexity, quality, bits)
         self._last = self._wanted
+        self._held_down += self._is_held
         self._ends[False] += quality <= self._lowest
         self._ends[True] += quality >= self._highest
         self.bits += bits
@@ -253,7 +257,7 @@ class Controller:
     def outcome(self) -> Outcome:
         """Of the frames so far."""
         ends = self._ends[False], self._ends[True]
-        return Outcome(self._frame + 1, self.seconds, *ends, tuple(self.short), self._bucket is not None)
+        return Outcome(self._frame + 1, self.seconds, *ends, tuple(self.short), self._held_down)
 
     @property
     def _spacing(self) -> float:
