@@ -271,3 +271,15 @@ def test_play_writes_to_a_pipe(stand: Stand) -> None:
     calls = stand("decode", DECODED)
     assert main(["play", "in.mkv"]) == 0  # under pytest stdout is no terminal
     assert calls[0][0] == ("in.mkv", "-")
+
+
+def test_whoever_stops_an_encode_in_parts_is_told_where_they_are(
+    stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand("encode", KeyboardInterrupt())
+    output = tmp_path / "out.mkv"
+    assert main(["encode", "in.mp4", str(output), "--workers", "2"]) == 130
+    assert "--resume" not in capsys.readouterr().err
+    (tmp_path / "out.mkv.parts").mkdir()
+    assert main(["encode", "in.mp4", str(output), "--workers", "2"]) == 130
+    assert f"stay in {output}.parts: with --resume the same command goes on" in capsys.readouterr().err

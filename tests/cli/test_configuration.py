@@ -95,6 +95,15 @@ def test_flags_over_environment_over_file(
     assert "low-latency = false  # flag" in printed(capsys, "encode", "--no-low-latency")
 
 
+def test_a_misspelt_variable(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSIC_ENCODE_QUALTIY", "40")
+    assert main(["encode", "in.mp4", "out.mkv"]) == 2
+    assert "SENSIC_ENCODE_QUALTIY, but there is no such option; do you mean SENSIC_ENCODE_QUALITY?" in (
+        capsys.readouterr().err
+    )
+    assert "gop = 12" not in printed(capsys, "decode")  # which has nothing to do with it
+
+
 def test_the_command_gets_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
 

@@ -11,6 +11,7 @@ import pytest
 from sensic.cli import main
 from tests.cli.conftest import validate
 from tests.cli.test_program import make_clip
+from tests.training.conftest import packs  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,35 @@ def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "in.mkv", "-o", "in.mkv/x", "-n"]) == 1
     assert main(["evaluate", "--from", "results.json", "-n"]) == 2
     assert sorted(os.listdir()) == ["in.mkv", "stream.mkv"]
+
+
+def test_training(packs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.toml").write_text(f'[data]\npacks = ["{packs}"]\n[sequence]\ncrop = 64\n')
+    words = ["train", "mine.toml", "--steps", "5", "--device", "cpu", "-n"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].endswith("a.mkv: 3 clips of 12 frames of 96x64, 8 bits")
+    assert "run:       neural, 5 steps on cpu\ninto:      runs/mine: begin anew\n" in out
+    assert err == "nothing was written\n"
+    assert main([*words, "--json"]) == 0
+    assert validate(json.loads(capsys.readouterr().out)) == ""
+    assert main([*words, "--packs", "none.mkv"]) == 1
+    assert not Path("runs").exists()
+
+
+def test_adapting(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["adapt", "default", "in.mkv", "-o", "mine", "--device", "cpu", "--hold-out", "0.5", "-n"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "in.mkv: 6 frames of 64x64, 8 bits\nmodel:     default (" in out
+    assert err == "nothing was written\n"
+    assert main([*words, "--json"]) == 0
+    assert validate(json.loads(capsys.readouterr().out)) == ""
+    assert main([*words, "--minutes", "0"]) == 2
+    assert main([*words, "--hold-out", "0.1"]) == 1  # one picture is too little
+    assert not Path("mine").exists()
+
+
+def test_packs_are_not_built_among_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "build", "in.mkv", "-o", ".", "-n"]) == 1
+    assert "holds videos that no build made" in capsys.readouterr().err

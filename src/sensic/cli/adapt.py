@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, completion, console
+from sensic.cli import arguments, completion, console, plans
 from sensic.cli.progress import display
 from sensic.cli.train import TrainView
 from sensic.errors import UsageError
@@ -36,6 +36,7 @@ def adapt(
     ] = "auto",
     name: Annotated[str | None, typer.Option(help="The new model's name; DIR's by default.")] = None,
     threads: arguments.Threads = None,
+    dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
@@ -44,21 +45,16 @@ def adapt(
     The same command goes on where it was stopped. Exit code 4 where the model is no better: keep the old one.
     """
     from sensic.training import adapt as run
+    from sensic.training import plan_adaptation
 
-    asked: dict[str, Any] = {} if qualities is None else {"qualities": _numbers(qualities)}
+    asked: dict[str, Any] = {"minutes": minutes, "hold_out": hold_out, "device": device}
+    if qualities is not None:
+        asked["qualities"] = _numbers(qualities)
+    if dry_run:
+        plans.show_adapt(plan_adaptation(model, footage, out, **asked), as_json=as_json, quiet=quiet)
+        return
     with display(quiet=quiet, as_json=as_json, view=AdaptView()) as show:
-        report = run(
-            model,
-            footage,
-            out,
-            minutes=minutes,
-            hold_out=hold_out,
-            device=device,
-            threads=threads,
-            name=name,
-            progress=show,
-            **asked,
-        )
+        report = run(model, footage, out, threads=threads, name=name, progress=show, **asked)
     if as_json:
         console.record("adapted", model=str(report.model), steps=report.steps, **report.comparison.to_dict())
     else:

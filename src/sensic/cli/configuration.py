@@ -97,6 +97,7 @@ def settings_of(
     command: TyperCommand, words: Sequence[str], given: Mapping[str, Any], file: File, context: typer.Context
 ) -> dict[str, Setting]:
     """Every option's setting, by key. ``given`` are the flags, by parameter, as the parser leaves them."""
+    _refuse_unknown_variables(words, options_of(command))
     found: dict[str, Setting] = {}
     table = file.tables.get(tuple(words), {})
     for key, option in options_of(command).items():
@@ -111,6 +112,17 @@ def settings_of(
         else:
             found[key] = Setting(option.default, "default")
     return _without_overruled(found, options_of(command))
+
+
+def _refuse_unknown_variables(words: Sequence[str], options: Mapping[str, TyperOption]) -> None:
+    """Raises UsageError for one that is named like the command's but stands for none of its options."""
+    known = [variable_of(words, key) for key in options]
+    prefix = variable_of(words, "")
+    for name in os.environ:
+        if name.startswith(prefix) and name not in known:
+            near = _nearest(name, known)
+            hint = f"do you mean {near}?" if near else f"sensic {' '.join(words)} --help lists the options"
+            raise UsageError(f"the environment has {name}, but there is no such option; {hint}")
 
 
 def _without_overruled(found: dict[str, Setting], options: Mapping[str, TyperOption]) -> dict[str, Setting]:
@@ -171,11 +183,15 @@ def _tables(
 
 
 def _unknown(shown: str, name: str, known: Sequence[str], kind: str) -> str:
+    near = _nearest(name, known)
+    hint = f"; do you mean {near}?" if near else ";"
+    return f"{shown}: there is no such {kind}{hint} there are {', '.join(known)}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
     import difflib
 
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"; do you mean {near[0]}?" if near else ";"
-    return f"{shown}: there is no such {kind}{hint} there are {', '.join(known)}"
+    return next(iter(difflib.get_close_matches(name, known, 1)), None)
 
 
 def _command(group: TyperGroup, words: Sequence[str]) -> TyperCommand:

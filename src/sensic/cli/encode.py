@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -140,8 +142,14 @@ def encode(
             return
     if target:
         options["quality"] = search(source, target, options, as_json=as_json, quiet=quiet)
-    with display(quiet=quiet, as_json=as_json) as show:
-        report = sensic.encode(source, destination, **options, progress=show)
+    try:
+        with display(quiet=quiet, as_json=as_json) as show:
+            report = sensic.encode(source, destination, **options, progress=show)
+    except (KeyboardInterrupt, SystemExit):
+        parts = Path(f"{os.path.realpath(destination)}.parts")
+        if not quiet and parts.is_dir():
+            console.status(f"the parts that are finished stay in {parts}: with --resume the same command goes on")
+        raise
     if as_json:
         console.record("encoded", **asdict(report), bits_per_pixel=report.bits_per_pixel)
     elif not quiet:

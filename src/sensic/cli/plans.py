@@ -10,7 +10,7 @@ from sensic.cli import console
 if TYPE_CHECKING:
     from sensic import DecodePlan, EncodePlan, Filters, RateTarget, VideoInfo
     from sensic.evaluation import EvaluationPlan
-    from sensic.training import PackPlan
+    from sensic.training import AdaptPlan, PackPlan, TrainPlan
 
 
 def show_encode(plan: EncodePlan, *, search: str | None, as_json: bool, quiet: bool) -> None:
@@ -79,6 +79,40 @@ def show_build(plan: PackPlan, *, as_json: bool, quiet: bool) -> None:
     size, fps = "{}x{}".format(*settings.size), f", {settings.fps:g} per second" if settings.fps else ""
     print(f"packs:     clips of {settings.frames} frames of {size}, {settings.depth} bits{fps}, into {plan.output}")
     if not quiet:
+        console.status("nothing was written")
+
+
+def show_train(plan: TrainPlan, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        console.record("planned", command="train", **plan.to_json())
+        return
+    for pack in plan.packs:
+        shape = f"{pack.clips} clips of {pack.frames} frames of {pack.width}x{pack.height}, {pack.depth} bits"
+        print(f"pack:      {pack.path}: {shape}")
+    print(f"learn:     from {plan.clips} clips, validate with {plan.held_out} others")
+    begin = f"begin with {plan.start}" if plan.start else "begin anew"
+    length = ", ".join(f"{value:g} {name}" for name, value in plan.length.items())
+    print(f"run:       {plan.profile}, {length} on {plan.device}")
+    print(f"into:      {plan.out}: {begin if plan.goes_on_at is None else f'go on at step {plan.goes_on_at:,}'}")
+    if not quiet:
+        console.status("nothing was written")
+
+
+def show_adapt(plan: AdaptPlan, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        console.record("planned", command="adapt", **plan.to_json())
+        return
+    for one in plan.footage:
+        print(f"video:     {one.path}: {one.frames} frames of {one.width}x{one.height}, {one.depth} bits")
+    size = "{}x{}".format(*plan.packs.size)
+    print(f"model:     {plan.model} ({plan.model_id[:16]})")
+    clips = f"at most {plan.packs.max_clips} clips of {size}"
+    print(f"learn:     from {plan.learned} frames, {clips}; {plan.held_out} frames are held out")
+    print(f"run:       {plan.minutes:g} minutes on {plan.device}")
+    print(f"judge:     at qualities {', '.join(map(str, plan.qualities))}")
+    print(f"into:      {plan.out}{', going on' if plan.goes_on else ''}")
+    if not quiet:
+        console.notes(plan.notes)
         console.status("nothing was written")
 
 

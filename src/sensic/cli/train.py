@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sensic.cli import arguments, completion, console
+from sensic.cli import arguments, completion, console, plans
 from sensic.cli.progress import View, display
 
 
@@ -38,11 +38,12 @@ def train(
         typer.Option("--out", "-o", metavar="DIR", help="The run's folder.  [default: runs/NAME-OF-THE-RECIPE]"),
     ] = None,
     threads: arguments.Threads = None,
+    dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
 ) -> None:
     """Train a model. The same command goes on where a run was stopped; torchrun makes it one of several processes."""
-    from sensic.training import read_recipe
+    from sensic.training import plan_training, read_recipe
     from sensic.training import train as run
 
     if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started, the first one speaks
@@ -54,9 +55,13 @@ def train(
         data = dataclasses.replace(chosen.data, packs=tuple(str(path.resolve()) for path in packs))
         chosen = dataclasses.replace(chosen, data=data)
     folder = out or Path("runs") / recipe.stem
+    asked: dict[str, Any] = {"out": folder, "start": start, "minutes": minutes, "steps": steps, "device": device}
+    if dry_run:
+        plans.show_train(plan_training(chosen, **asked), as_json=as_json, quiet=quiet)
+        return
     try:
         with display(quiet=quiet, as_json=as_json, view=TrainView()) as show:
-            report = run(chosen, out=folder, start=start, minutes=minutes, steps=steps, device=device, progress=show)
+            report = run(chosen, **asked, progress=show)
     except (KeyboardInterrupt, SystemExit):
         if not quiet and (folder / "recipe.toml").exists():
             console.status(f"stopped with a checkpoint in {folder}: the same command goes on from there")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sensic.training.data.preview import PackPlan, plan_packs
     from sensic.training.data.settings import BuildSettings
     from sensic.training.export import export_model
+    from sensic.training.preview import AdaptPlan, TrainPlan, plan_adaptation, plan_training
     from sensic.training.profiles import read_recipe, train
     from sensic.training.recipe import Recipe
     from sensic.training.release import export_weights
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sensic.training.snapshot.reports import SnapshotReport, SnapshotResult
 
 __all__ = [
+    "AdaptPlan",
     "AdaptProgress",
     "AdaptReport",
     "BuildReport",
@@ -42,6 +44,7 @@ __all__ = [
     "SnapshotRecipe",
     "SnapshotReport",
     "SnapshotResult",
+    "TrainPlan",
     "TrainProgress",
     "TrainReport",
     "ValidationResult",
@@ -49,7 +52,9 @@ __all__ = [
     "build_packs",
     "export_model",
     "export_weights",
+    "plan_adaptation",
     "plan_packs",
+    "plan_training",
     "read_recipe",
     "train",
 ]
@@ -62,6 +67,7 @@ _HOMES = {
     "sensic.training.data.preview": ("PackPlan", "plan_packs"),
     "sensic.training.data.settings": ("BuildSettings",),
     "sensic.training.export": ("export_model",),
+    "sensic.training.preview": ("AdaptPlan", "TrainPlan", "plan_adaptation", "plan_training"),
     "sensic.training.profiles": ("read_recipe", "train"),
     "sensic.training.recipe": ("Recipe",),
     "sensic.training.release": ("export_weights",),

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sensic.codec.reports import Progress
 from sensic.errors import InputError, UsageError
@@ -49,6 +50,7 @@ EXCERPTS, EXCERPT_FRAMES = 4, 64
 JUDGED_PIXELS = 256 * 640 * 360  # of all excerpts; of large pictures there are fewer, for the sake of time
 SMALLEST = 64  # pixels of width and height
 MAX_PIXELS = 1280 * 720  # of a training picture; larger ones are scaled down, as a minute of training sees few of them
+TOO_LITTLE = "there is too little footage to hold some of it out: two pictures at least are needed"
 _CLIPS_PER_MINUTE = 18  # of 448x256: preparing them takes about a third of the time that is spent on training
 _CLIP_PIXELS = 448 * 256
 _FEWEST_CLIPS = 24
@@ -112,11 +114,13 @@ def adapt(
     Called again with the same arguments it goes on. Raises UsageError where ``out`` was made for something else,
     InputError, PackError, ModelError, RecipeError, OutputError.
     """
-    job = _Job(Model.load(model), Path(out), minutes, hold_out, qualities, threads, progress)
+    job = Adaptation(Model.load(model), Path(out), minutes, hold_out, qualities, threads, progress)
     return job.run(footage, recipe or Recipe.read(RECIPE), device, name)
 
 
-class _Job:
+class Adaptation:
+    """What ``adapt`` does. Raises UsageError for values out of range."""
+
     def __init__(
         self,
         model: Model,
@@ -124,8 +128,8 @@ class _Job:
         minutes: float,
         hold_out: float,
         qualities: Sequence[int],
-        threads: int | None,
-        progress: AdaptCallback | None,
+        threads: int | None = None,
+        progress: AdaptCallback | None = None,
     ) -> None:
         if len(set(qualities)) < MIN_POINTS or not all(0 <= q < QUALITY_COUNT for q in qualities):
             raise UsageError(f"qualities are {MIN_POINTS} or more of 0 to {QUALITY_COUNT - 1}, not {list(qualities)}")
@@ -135,11 +139,11 @@ class _Job:
         self.qualities, self.threads, self._progress = sorted(set(qualities)), threads, progress
 
     def run(self, paths: Sequence[str | Path], recipe: Recipe, device: str, name: str | None) -> AdaptReport:
-        footage, notes = footage_in(paths, self.out)
-        split = split_by_time(footage, self.hold_out)
+        footage, notes = self.look(paths)
+        split, settings = self.divide(footage)
         self._claim(footage)
         pieces, until = self._hold_out(footage, split)
-        packs = self._pack(footage, split, until)
+        packs = self._pack(list(split.learned), settings, until)
         trained = self._train(recipe, packs, device)
         candidate = self._export(name or self.out.resolve().name)
         comparison = compare(
@@ -163,25 +167,46 @@ class _Job:
             tuple(notes),
         )
 
+    def look(self, paths: Sequence[str | Path]) -> tuple[list[Footage], list[str]]:
+        """All videos, and notes on what can't be read. Raises InputError, PackError."""
+        return footage_in(paths, self.out)
+
+    def divide(self, footage: Sequence[Footage]) -> tuple[Split, BuildSettings]:
+        """What is learned from and what is held out, and how clips are cut. Raises UsageError, InputError."""
+        split = split_by_time(footage, self.hold_out)
+        if not split.learned or all(excerpt.frames < 2 for excerpt in chosen(footage, split)):
+            raise InputError(TOO_LITTLE)
+        return split, pack_settings([f for f in footage if f.path in split.learned], split, self.minutes)
+
+    def was_begun(self, footage: Sequence[Footage]) -> bool:
+        """Whether the same was asked for here before. Raises UsageError where it was something else."""
+        if self._claimed.exists():
+            before = read_json(self._claimed)
+            changed = [key for key, value in self._wanted(footage).items() if before.get(key) != value]
+            if changed:
+                raise UsageError(f"{self.out} was made differently ({', '.join(changed)}): give another folder")
+            return True
+        if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            raise UsageError(f"{self.out} exists and holds something else: give another folder")
+        return False
+
     def _claim(self, footage: Sequence[Footage]) -> None:
-        """Remember what was asked for. Raises UsageError where something else was asked for here before."""
-        path = self.out / "adapt.json"
-        wanted = {
+        """Remember what was asked for."""
+        if not self.was_begun(footage):
+            self.out.mkdir(parents=True, exist_ok=True)
+            write_json(self._claimed, self._wanted(footage))
+
+    @property
+    def _claimed(self) -> Path:
+        return self.out / "adapt.json"
+
+    def _wanted(self, footage: Sequence[Footage]) -> dict[str, Any]:
+        return {
             "model": self.original.id,
             "minutes": self.minutes,
             "hold_out": self.hold_out,
             "footage": [[str(f.path.resolve()), f.path.stat().st_size] for f in footage],
         }
-        if path.exists():
-            before = read_json(path)
-            changed = [key for key, value in wanted.items() if before.get(key) != value]
-            if changed:
-                raise UsageError(f"{self.out} was made differently ({', '.join(changed)}): give another folder")
-            return
-        if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-            raise UsageError(f"{self.out} exists and holds something else: give another folder")
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_json(path, wanted)
 
     def _hold_out(self, footage: Sequence[Footage], split: Split) -> tuple[dict[Path, Excerpt], dict[Path, Fraction]]:
         """Cut the excerpts, and find the second from which on each video that is split must not be seen."""
@@ -191,7 +216,7 @@ class _Job:
             folder.mkdir(exist_ok=True)
             pieces, until = self._cut(chosen(footage, split), split, folder)
             if not pieces:
-                raise InputError("there is too little footage to hold some of it out: two pictures at least are needed")
+                raise InputError(TOO_LITTLE)
             rows = [[file.name, str(e.source), e.first, e.frames] for file, e in pieces.items()]
             write_json(path, {"excerpts": rows, "until": {str(p): str(t) for p, t in until.items()}})
         told = read_json(path)
@@ -220,12 +245,13 @@ class _Job:
             done += ends[source]
         return pieces, until
 
-    def _pack(self, footage: Sequence[Footage], split: Split, until: Mapping[Path, Fraction]) -> tuple[Path, ...]:
-        learned = [f for f in footage if f.path in split.learned]
+    def _pack(
+        self, learned: Sequence[Path], settings: BuildSettings, until: Mapping[Path, Fraction]
+    ) -> tuple[Path, ...]:
         return build_packs(
-            [f.path for f in learned],
+            learned,
             self.out / "packs",
-            pack_settings(learned, split, self.minutes),
+            settings,
             licence="own footage",
             until=dict(until),
             progress=lambda part: self._tell("packing", part),

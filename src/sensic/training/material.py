@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sensic.networks.codec import NetworkSize, VideoVAE
 from sensic.training.distributed import Team
 from sensic.training.klt import initialise, klt_basis
 from sensic.training.prepare import Prepared, prepare
-from sensic.training.recipe import Data, Recipe
+from sensic.training.recipe import Data, Recipe, RunRecipe
 from sensic.training.stored import BEST
 from sensic.training.validation import Clips, HeldOut, everything, split
 from sensic.training.weights import load_vae, vae_of
@@ -45,16 +46,14 @@ class Material:
         return digest.hexdigest()
 
 
-def gather(
-    data: Data, crop: int, validated: int, team: Team, progress: ProgressCallback | None, *, motion: bool = True
-) -> Material:
+def gather(recipe: RunRecipe, team: Team, progress: ProgressCallback | None, *, motion: bool = True) -> Material:
     """Prepare the packs of a recipe; the first process does the work, the others then find it done.
 
-    ``validated`` is how many clips are held out at most, ``motion`` whether it is searched for. Raises RecipeError
-    where no packs are named or the crop is larger than their pictures, PackError, OutputError.
+    ``motion`` is whether it is searched for. Raises RecipeError where no packs are named or the crop is larger than
+    their pictures, PackError, OutputError.
     """
-    if not data.packs:
-        raise RecipeError("data.packs is empty: name the packs to train on (sensic data build makes them)")
+    data = recipe.data
+    check_named(data)
     first = Path(data.packs[0])
     cache = Path(data.cache) if data.cache else (first if first.is_dir() else first.parent) / _DEFAULT_CACHE
     if not team.leads:
@@ -64,13 +63,24 @@ def gather(
     held_prepared = prepare(data.held_out, cache, shown, motion=motion) if data.held_out else prepared
     if team.leads:
         team.wait()
-    for one in prepared:
-        height, width = one.y.shape[2:]
-        if crop > min(height, width):
-            raise RecipeError(f"sequence.crop = {crop}: pictures of {one.path} are {width}×{height}")
+    check_crops(recipe, ((one.path, one.y.shape[3], one.y.shape[2]) for one in prepared))
     clips, held = split(prepared, 0.0 if data.held_out else data.hold_out)
     held = everything(held_prepared) if data.held_out else held
-    return Material(prepared, clips, HeldOut(held_prepared, held[:validated]))
+    return Material(prepared, clips, HeldOut(held_prepared, held[: recipe.validation.clips]))
+
+
+def check_named(data: Data) -> None:
+    """Raises RecipeError where no packs are named."""
+    if not data.packs:
+        raise RecipeError("data.packs is empty: name the packs to train on (sensic data build makes them)")
+
+
+def check_crops(recipe: RunRecipe, packs: Iterable[tuple[Path, int, int]]) -> None:
+    """Raises RecipeError where crops are larger than the pictures of a pack (path, width, height)."""
+    crop = recipe.largest_crop
+    for path, width, height in packs:
+        if crop > min(width, height):
+            raise RecipeError(f"sequence.crop = {crop}: pictures of {path} are {width}×{height}")
 
 
 def networks(

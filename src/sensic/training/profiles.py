@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sensic.errors import RecipeError
-from sensic.training import trainer
+from sensic.networks.sensing import SensingSize
+from sensic.networks.snapshot import SnapshotSize
+from sensic.training import material, stored, trainer
 from sensic.training.reading import read_tables
 from sensic.training.recipe import Recipe
 from sensic.training.reports import TrainCallback, TrainReport
 from sensic.training.sensing.recipe import SensingRecipe
 from sensic.training.sensing.reports import SensingReport
 from sensic.training.sensing.trainer import train_sensing
+from sensic.training.sensing.weights import load_sensing
 from sensic.training.snapshot.recipe import SnapshotRecipe
 from sensic.training.snapshot.reports import SnapshotReport
 from sensic.training.snapshot.trainer import train_snapshot
+from sensic.training.snapshot.weights import load_snapshot
 
 AnyRecipe = Recipe | SensingRecipe | SnapshotRecipe
 PROFILES: Mapping[str, type[AnyRecipe]] = {"neural": Recipe, "sensing": SensingRecipe, "snapshot": SnapshotRecipe}
@@ -28,6 +33,16 @@ def read_recipe(path: str | Path) -> AnyRecipe:
     if profile not in PROFILES:
         raise RecipeError(f"{path}: profile = {profile!r}: it is one of {', '.join(PROFILES)}")
     return PROFILES[profile].read(path)
+
+
+def check_start(recipe: AnyRecipe, start: str | Path) -> None:
+    """Raises ModelError where a run can't begin with ``start``, RecipeError where its sizes are not the recipe's."""
+    if isinstance(recipe, SensingRecipe):
+        stored.fitting(load_sensing(start), SensingSize(**asdict(recipe.network)))
+    elif isinstance(recipe, SnapshotRecipe):
+        stored.fitting(load_snapshot(start), SnapshotSize(**asdict(recipe.network)))
+    else:
+        material.fitting(recipe, material.started(start))
 
 
 def train(

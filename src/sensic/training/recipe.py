@@ -246,6 +246,11 @@ class RunRecipe(BaseRecipe):
     validation: Validating = dataclasses.field(default_factory=Validating)
     output: Output = dataclasses.field(default_factory=Output)
 
+    @property
+    def largest_crop(self) -> int:
+        """The side of the largest crops, pixels."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, config=CONFIG)
 class Recipe(RunRecipe):
@@ -264,3 +269,7 @@ class Recipe(RunRecipe):
     sequence: Sequence = dataclasses.field(default_factory=Sequence)
     loss: Loss = dataclasses.field(default_factory=Loss)
     validation: Validation = dataclasses.field(default_factory=Validation)
+
+    @property
+    def largest_crop(self) -> int:
+        return self.sequence.crop

@@ -340,7 +340,6 @@ class Run(ABC, Generic[R, V, Net, Report]):
 def train_with(
     kind: Callable[[R, Sitting], Run[R, V, Net, Report]],
     recipe: R,
-    crop: int,
     *,
     motion: bool,
     out: str | Path,
@@ -350,14 +349,14 @@ def train_with(
     device: str = "auto",
     progress: TrainCallback | None = None,
 ) -> Report:
-    """Gather what ``recipe`` names and go on with the run in ``out``, or begin it; ``crop`` is the largest there is,
-    ``motion`` whether the networks want any.
+    """Gather what ``recipe`` names and go on with the run in ``out``, or begin it; ``motion`` is whether the
+    networks want any.
 
     Arguments and errors are those of ``sensic.training.train``.
     """
     recipe, out = recipe.lasting(minutes=minutes, steps=steps), Path(out)
     with joined(recipe.device if device == "auto" else device) as team, using_threads(recipe.threads):
-        material = gather(recipe.data, crop, recipe.validation.clips, team, progress, motion=motion)
+        material = gather(recipe, team, progress, motion=motion)
         try:
             (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
             with stoppable() as stop, kind(recipe, Sitting(out, start, team, material, stop, progress)) as run:

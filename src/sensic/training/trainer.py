@@ -36,7 +36,7 @@ _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 def train(recipe: Recipe, **options: Any) -> TrainReport:
     """The profile ``neural`` of ``sensic.training.train``."""
-    return train_with(Trainer, recipe, recipe.sequence.crop, motion=True, **options)
+    return train_with(Trainer, recipe, motion=True, **options)
 
 
 class Trainer(Run[Recipe, ValidationResult, VideoVAE, TrainReport]):

@@ -14,6 +14,7 @@ from torch import Tensor
 from sensic.errors import PackError
 from sensic.evaluation.bd import NoOverlap, delta_rate
 from sensic.networks.codec import VideoVAE, pack
+from sensic.training.data.pack import Pack
 from sensic.training.losses import distortion
 from sensic.training.prepare import Prepared
 from sensic.training.recipe import Recipe
@@ -32,16 +33,17 @@ class HeldOut:
     clips: Clips
 
 
-def split(prepared: Sequence[Prepared], hold_out: float) -> tuple[Clips, Clips]:
+def split(packs: Sequence[Prepared] | Sequence[Pack], hold_out: float) -> tuple[Clips, Clips]:
     """All clips [N, 2] in two parts, to train on and to validate on.
 
     A clip's own hash decides, so that it is on the same side in every run and whatever other packs there are. At least
     one is held out where there are two. Both parts are in the order of that hash.
     """
-    clips = [(p, c) for p, one in enumerate(prepared) for c in range(one.clips)]
+    counts = [one.clips for one in packs]
+    clips = [(p, c) for p, count in enumerate(counts) for c in range(count)]
     if not clips:
         raise PackError("there are no clips to train on")
-    hashes = [hashlib.sha256(f"{prepared[p].sha256}:{c}".encode()).digest() for p, c in clips]
+    hashes = [hashlib.sha256(f"{packs[p].sha256}:{c}".encode()).digest() for p, c in clips]
     order = sorted(range(len(clips)), key=lambda i: hashes[i])
     limit = int(hold_out * 2**64)
     held = sum(int.from_bytes(hashes[i][:8], "big") < limit for i in order)

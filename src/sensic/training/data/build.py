@@ -23,6 +23,7 @@ from sensic.training.data.shots import ScaledVideo, UnusableError
 from sensic.training.data.work import Drop, Encoder, Found, SourceRecord, WorkFolder, read_json, write_json
 from sensic.video import AtomicFile, VideoSource
 
+WORK = ".work"
 _OTHER = frozenset(
     f".{suffix}"
     for suffix in (
@@ -83,12 +84,29 @@ def build_packs(
         raise OutputError(f"can't write to {output}: {error.strerror or error}") from error
 
 
+def check_output(output: Path) -> None:
+    """Raises PackError where a folder holds videos of someone else's."""
+    before = manifest_in(output)
+    ours = {pack["name"] for pack in before["packs"]} if before else set()
+    foreign = sorted(p.name for p in output.glob("*.mkv") if p.name not in ours and not p.name.startswith("."))
+    if foreign and not (output / WORK).exists():
+        raise PackError(f"{output} holds videos that no build made ({foreign[0]}): give an empty folder")
+
+
+def manifest_in(output: Path) -> Any:
+    """What the last build wrote, or None. Raises PackError where it is something else."""
+    values = read_json(output / NAME)
+    if values is not None and not (isinstance(values, dict) and {"key", "packs"} <= values.keys()):
+        raise PackError(f"{output / NAME} is not a manifest of packs; give another folder")
+    return values
+
+
 class _Build:
     def __init__(
         self, output: Path, settings: BuildSettings, provenance: Provenance, progress: ProgressCallback | None
     ) -> None:
         self._output, self._settings, self._provenance, self._callback = output, settings, provenance, progress
-        self._work = WorkFolder(output / ".work")
+        self._work = WorkFolder(output / WORK)
         self._dropped: list[Drop] = []
         self._notes: list[str] = []
         self._ticker = _Ticker(progress, 0)
@@ -101,10 +119,10 @@ class _Build:
         if not paths:
             raise PackError(f"there is no video in {', '.join(map(str, folders))}")
         files, tests = self._hashed(paths, until), list(videos(exclude, self._output).values())
-        key, before = self._key(files, tests), self._manifest()
+        key, before = self._key(files, tests), manifest_in(self._output)
         if before and before["key"] == key and (report := self._report_before()):
             return report
-        self._claim(before)
+        self._claim()
         taken = self._choose(files, excluded_index(tests, self._settings, lambda: self._ticker.tick(0)))
         if not taken:
             raise PackError(f"nothing in {', '.join(map(str, folders))} can be used: {self._summary(len(files))}")
@@ -146,22 +164,10 @@ class _Build:
             raise PackError(f"can't read the test clip {error.filename}: {error.strerror}") from error
         return digest([given, self._settings.to_json(), excluded, asdict(self._provenance)])
 
-    def _manifest(self) -> Any:
-        values = read_json(self._output / NAME)
-        if values is not None and not (isinstance(values, dict) and {"key", "packs"} <= values.keys()):
-            raise PackError(f"{self._output / NAME} is not a manifest of packs; give another folder")
-        return values
-
-    def _claim(self, before: Any) -> None:
+    def _claim(self) -> None:
         """Make the output folder ours. Raises PackError where it holds videos of someone else's."""
+        check_output(self._output)
         self._output.mkdir(parents=True, exist_ok=True)
-        ours = {pack["name"] for pack in before["packs"]} if before else set()
-        fresh = not self._work.path.exists()
-        foreign = sorted(
-            p.name for p in self._output.glob("*.mkv") if p.name not in ours and not p.name.startswith(".")
-        )
-        if foreign and fresh:
-            raise PackError(f"{self._output} holds videos that no build made ({foreign[0]}): give an empty folder")
         self._work.path.mkdir(exist_ok=True)
         for folder in (self._output, self._work.path):
             for path in folder.glob(".*.part"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sensic.errors import InputError, PackError
-from sensic.training.data.build import videos
+from sensic.training.data.build import check_output, videos
 from sensic.training.data.manifest import Provenance
 from sensic.training.data.settings import BuildSettings
 from sensic.video import VideoSource, check_folder
@@ -40,14 +40,15 @@ def plan_packs(
 ) -> PackPlan:
     """Open every video that ``build_packs`` would look at with the same arguments; no picture is decoded.
 
-    Raises PackError where there is nothing to use, or the table ``sources`` can't be read; OutputError where
-    ``output`` can't be written.
+    Raises PackError where there is nothing to use, the table ``sources`` can't be read, or ``output`` holds other
+    videos; OutputError where it can't be written.
     """
     Provenance.read(licence, sources)
     found = videos([Path(folder) for folder in folders], Path(output))
     if not found:
         raise PackError(f"there is no video in {', '.join(map(str, folders))}")
     excluded = videos([Path(folder) for folder in exclude], Path(output))
+    check_output(Path(output))
     check_folder(Path(output))
     unusable = {name: reason for name, path in found.items() if (reason := _reason(path))}
     files = tuple(name for name in found if name not in unusable)

@@ -97,3 +97,7 @@ class SensingRecipe(RunRecipe):
     sequence: Sequence = dataclasses.field(default_factory=Sequence)
     loss: Loss = dataclasses.field(default_factory=Loss)
     validation: Validation = dataclasses.field(default_factory=Validation)
+
+    @property
+    def largest_crop(self) -> int:
+        return max(phase.crop for phase in self.sequence.phases)

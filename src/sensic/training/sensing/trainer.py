@@ -28,9 +28,7 @@ from sensic.training.stored import fitting
 
 def train_sensing(recipe: SensingRecipe, **options: Any) -> SensingReport:
     """The profile ``sensing`` of ``sensic.training.train``."""
-    return train_with(
-        SensingTrainer, recipe, max(phase.crop for phase in recipe.sequence.phases), motion=False, **options
-    )
+    return train_with(SensingTrainer, recipe, motion=False, **options)
 
 
 class SensingTrainer(Run[SensingRecipe, SensingResult, SensingVAE, SensingReport]):

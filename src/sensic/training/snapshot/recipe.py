@@ -104,3 +104,7 @@ class SnapshotRecipe(RunRecipe):
         if any(phase.stages > self.network.stages for phase in self.sequence.phases):
             raise ValueError(f"phases have at most the {self.network.stages} stages of the network")
         return self
+
+    @property
+    def largest_crop(self) -> int:
+        return max(phase.crop for phase in self.sequence.phases)

@@ -27,9 +27,7 @@ from sensic.training.stored import fitting
 
 def train_snapshot(recipe: SnapshotRecipe, **options: Any) -> SnapshotReport:
     """The profile ``snapshot`` of ``sensic.training.train``."""
-    return train_with(
-        SnapshotTrainer, recipe, max(phase.crop for phase in recipe.sequence.phases), motion=False, **options
-    )
+    return train_with(SnapshotTrainer, recipe, motion=False, **options)
 
 
 class SnapshotTrainer(Run[SnapshotRecipe, SnapshotResult, SnapshotVAE, SnapshotReport]):
