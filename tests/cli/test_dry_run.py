@@ -11,7 +11,7 @@ import pytest
 from sensic.cli import main
 from tests.cli.conftest import validate
 from tests.cli.test_program import make_clip
-from tests.training.conftest import packs  # noqa: F401
+from tests.training.conftest import panning_clip, write_pack
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,10 @@ def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(os.listdir()) == ["in.mkv", "stream.mkv"]
 
 
-def test_training(packs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packs = tmp_path / "packs"
+    packs.mkdir()
+    write_pack(packs / "a.mkv", [panning_clip(seed) for seed in range(3)])
     Path("mine.toml").write_text(f'[data]\npacks = ["{packs}"]\n[sequence]\ncrop = 64\n')
     words = ["train", "mine.toml", "--steps", "5", "--device", "cpu", "-n"]
     assert main(words) == 0

@@ -35,9 +35,9 @@ def test_a_new_run_and_one_that_goes_on(small: Small, tmp_path: Path) -> None:
 
 def test_what_the_run_would_refuse_is_refused(small: Small, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(RecipeError, match="no packs|is empty"):
+    with pytest.raises(RecipeError, match="is empty"):
         plan_training(small(data={"packs": []}), out=out)
-    with pytest.raises(RecipeError, match="sequence.crop"):
+    with pytest.raises(RecipeError, match="crop = 80"):
         plan_training(small(sequence={"crop": 80}), out=out)
     with pytest.raises(ModelError):
         plan_training(small(), out=out, start=tmp_path / "nothing")
