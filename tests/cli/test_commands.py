@@ -283,3 +283,11 @@ def test_whoever_stops_an_encode_in_parts_is_told_where_they_are(
     (tmp_path / "out.mkv.parts").mkdir()
     assert main(["encode", "in.mp4", str(output), "--workers", "2"]) == 130
     assert f"stay in {output}.parts: with --resume the same command goes on" in capsys.readouterr().err
+
+
+def test_filters_of_a_reference(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = stand("verify", VERIFIED)
+    assert main(["verify", "s.mkv", "-r", "in.mp4", "--scale", "32:-2"]) == 0
+    assert calls[0][1]["filters"] == sensic.Filters(scale="32:-2")
+    assert main(["verify", "s.mkv", "--scale", "32:-2"]) == 2
+    assert "give --reference too" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import sensic
-from sensic.video import VideoSource
+from sensic.video import Filters, VideoSource
 from tests.codec.pictures import write_video
 from tests.small_model import small_model
 
@@ -81,6 +81,17 @@ def test_verify_compares_and_hashes(stream: Path, source: Path) -> None:
             for plane in frame.planes:
                 digest.update(plane.tobytes())
     assert digest.hexdigest() == report.sha256
+
+
+def test_verify_compares_with_what_was_coded(tmp_path: Path, source: Path) -> None:
+    filters = Filters(trim="2f:", crop="48:32", depth=10)
+    sensic.encode(source, tmp_path / "s.mkv", quality=60, filters=filters, model=small_model())
+    report = sensic.verify(tmp_path / "s.mkv", reference=source, filters=filters, model=small_model())
+    with sensic.open_video(tmp_path / "s.mkv", model=small_model()) as video:
+        assert report.frames == len(video)
+    assert report.psnr is not None
+    with pytest.raises(sensic.UsageError, match="reference"):
+        sensic.verify(tmp_path / "s.mkv", reference=source, model=small_model())
 
 
 def test_verify_refuses_another_reference(tmp_path: Path, stream: Path) -> None:

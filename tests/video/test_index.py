@@ -93,6 +93,8 @@ def test_a_stretch_is_what_reading_from_the_start_gives(tmp_path: Path, name: st
         Filters(trim="10f:", depth=10),
         Filters(trim="0.3:7.9", fps="30"),
         Filters(deinterlace="fields"),
+        Filters(deinterlace="always", fps="50"),
+        Filters(fps="40", fps_mode="interpolate"),
     ],
 )
 def test_a_stretch_of_filtered_pictures(tmp_path: Path, filters: Filters) -> None:

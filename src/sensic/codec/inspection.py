@@ -18,7 +18,7 @@ from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyR
 from sensic.container import StreamReader
 from sensic.errors import UsageError
 from sensic.model import Model
-from sensic.video import Frame, VideoSource
+from sensic.video import Filters, Frame, VideoSource
 
 
 def probe(source: str | Path | bytes | BinaryIO) -> StreamInfo:
@@ -55,11 +55,13 @@ def verify(
     source: str | Path | bytes | BinaryIO,
     *,
     reference: str | Path | BinaryIO | None = None,
+    filters: Filters | None = None,
     model: str | Path | Model | None = None,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> VerifyReport:
-    """Check every checksum and decode every frame; compare with ``reference``, the video that was encoded, if given.
+    """Check every checksum and decode every frame; compare with ``reference``, the video that was encoded, if given;
+    ``filters`` are those that it was encoded with.
 
     Raises StreamError and what is below it where something is wrong, UsageError where the reference has another
     size or number of frames.
@@ -74,7 +76,7 @@ def verify(
         decoder = decoder_for(reader.header, model, threads)
         total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
         groups = sum(entry.starts_group for entry in reader.index()) if reader.seekable else 0
-        original = VideoSource(reference) if reference is not None else None
+        original = VideoSource(reference, filters) if reference is not None else None
         try:
             for frame in decoder.frames(reader.blocks()):
                 for plane in frame.planes:
