@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sensic.codec.access import Video, open_video
     from sensic.codec.inspection import probe, verify
     from sensic.codec.plan import DecodePlan, EncodePlan, plan_decode, plan_encode
-    from sensic.codec.reports import DecodeReport, EncodeReport, Progress, StreamInfo, VerifyReport
+    from sensic.codec.reports import Concealed, DecodeReport, EncodeReport, Progress, StreamInfo, VerifyReport
     from sensic.codec.target import RateTarget
     from sensic.codec.transcode import decode, encode
     from sensic.model import Model
@@ -52,6 +52,7 @@ __all__ = [
     "BackendError",
     "ClusterError",
     "Colour",
+    "Concealed",
     "DamagedError",
     "DecodePlan",
     "DecodeReport",
@@ -96,7 +97,7 @@ _HOMES = {
     "sensic.codec.access": ("Video", "open_video"),
     "sensic.codec.inspection": ("probe", "verify"),
     "sensic.codec.plan": ("DecodePlan", "EncodePlan", "plan_decode", "plan_encode"),
-    "sensic.codec.reports": ("DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
+    "sensic.codec.reports": ("Concealed", "DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
     "sensic.codec.target": ("RateTarget",),
     "sensic.codec.transcode": ("decode", "encode"),
     "sensic.model": ("Model",),

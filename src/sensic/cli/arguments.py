@@ -58,6 +58,15 @@ FpsMode = Annotated[
         autocompletion=completion.words("drop-duplicate", "interpolate"),
     ),
 ]
+OnError = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        metavar="WHAT",
+        help="fail, or conceal: decode what is whole, with stand-ins for the rest.",
+        autocompletion=completion.words("fail", "conceal"),
+    ),
+]
 Depth = Annotated[int | None, typer.Option(metavar="8|10", help="Bits per sample.", rich_help_panel=_PICTURES)]
 
 _RATE = "Rate (instead of a quality)"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sensic.cli import arguments, completion, console, plans
 from sensic.cli.progress import display
-from sensic.errors import UsageError
+from sensic.errors import StreamError, UsageError
+
+if TYPE_CHECKING:
+    from sensic import Concealed
 
 _SENSING = "For streams of the profile sensing"
 
@@ -54,6 +58,7 @@ def decode(
         bool,
         typer.Option("--uncertainty", help="Show how sure the learned decoder is.", rich_help_panel=_SENSING),
     ] = False,
+    on_error: arguments.OnError = "fail",
     dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
@@ -76,13 +81,28 @@ def decode(
         plans.show_decode(sensic.plan_decode(source, destination, **options), as_json=as_json, quiet=quiet)
         return
     with display(quiet=quiet, as_json=as_json) as show:
-        report = sensic.decode(source, destination, **options, progress=show)
+        report = sensic.decode(source, destination, **options, on_error=on_error, progress=show)
     if as_json:
+        for interval in report.concealed:
+            console.record("concealed", **asdict(interval))
         console.record("decoded", **asdict(report))
     elif not quiet:
         console.notes(report.notes)
         speed = report.frames / max(report.seconds, 1e-9)
         console.status(f"{report.frames} frames in {console.clock(report.seconds)} ({speed:.1f}/s)")
+    if not as_json:
+        console.notes(told(report.concealed))  # also if quiet
+    if report.concealed:
+        raise typer.Exit(StreamError.exit_code)
+
+
+def told(intervals: Iterable[Concealed]) -> list[str]:
+    """What was concealed, in words."""
+    return [
+        f"concealed: {one.frames} frame{'s' * (one.frames != 1)} from {one.start:.2f} s "
+        f"to {'the end' if one.end is None else f'{one.end:.2f} s'}: {one.reason}"
+        for one in intervals
+    ]
 
 
 def _pair(entry: str) -> tuple[str, str]:

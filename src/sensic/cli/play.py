@@ -7,12 +7,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from sensic.cli import arguments
-from sensic.errors import OutputError, UsageError
+from sensic.cli import arguments, console
+from sensic.cli.decode import told
+from sensic.errors import OutputError, StreamError, UsageError
+
+if TYPE_CHECKING:
+    from sensic import DecodeReport
 
 # How each is told to play y4m from a pipe and then to quit.
 _PLAYERS = (
@@ -28,6 +32,7 @@ def play(
         str | None,
         typer.Option("--player", metavar="CMD", help="A command that reads y4m on stdin; else ffplay, mpv or vlc."),
     ] = None,
+    on_error: arguments.OnError = "fail",
     model: arguments.Model = None,
     threads: arguments.Threads = None,
 ) -> None:
@@ -35,7 +40,7 @@ def play(
     import sensic
 
     if player is None and not sys.stdout.isatty():
-        sensic.decode(source, "-", model=model, threads=threads)
+        _finish(sensic.decode(source, "-", model=model, threads=threads, on_error=on_error))
         return
     command = _command(player)
     try:
@@ -43,8 +48,9 @@ def play(
     except OSError as error:
         raise UsageError(f"can't start {command[0]}: {error.strerror}") from error
     pipe = cast(BinaryIO, process.stdin)
+    report: DecodeReport | None = None
     try:
-        sensic.decode(source, pipe, format="y4m", model=model, threads=threads)
+        report = sensic.decode(source, pipe, format="y4m", model=model, threads=threads, on_error=on_error)
     except OutputError as error:
         if not isinstance(error.__cause__, BrokenPipeError):  # that is how a player is closed
             raise
@@ -54,6 +60,15 @@ def play(
         code = process.wait()
     if code:
         raise OutputError(f"{command[0]} ended with code {code}")
+    if report is not None:
+        _finish(report)
+
+
+def _finish(report: DecodeReport) -> None:
+    """Say what was concealed, and end."""
+    if report.concealed:
+        console.notes(told(report.concealed))
+        raise typer.Exit(StreamError.exit_code)
 
 
 def _command(player: str | None) -> list[str]:

@@ -62,6 +62,15 @@ class Decoder:
             check_checksum(coder, self._latents.checksum)
             coder.finish()
 
+    def twin(self) -> Decoder:
+        """Another one for the same stream."""
+        return Decoder(self._model, self._backend, self._header)
+
+    def check(self, block: Block) -> None:
+        """Decode the symbols of a block, of every block in turn, for their checksum alone. Raises DamagedError."""
+        for _ in self.symbols((block,)):
+            pass
+
     def _symbols(self, record: FrameRecord, coder: SymbolDecoder, latents: LatentPath) -> Decoded:
         inter = self._position > 0
         quality = read_quality(coder, self._model.frame_quality(self._header.quality, self._position))

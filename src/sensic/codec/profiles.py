@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,10 @@ class SensingView:
     uncertainty: bool = False
 
 
+Check = Callable[[Block], None]
+"""Raises DamagedError for a block whose symbols are damaged. It is given every block that a decoder is given."""
+
+
 class PictureDecoder(Protocol):
     def frames(self, blocks: Iterable[Block]) -> Iterator[Frame]:
         """Frames in order. ``blocks`` begins with one that starts a group."""
@@ -52,3 +56,8 @@ def decoder_for(
         raise UsageError("decoder, layers and uncertainty are for streams of the profile sensing; this one is neural")
     chosen = model_of(header, model)
     return Decoder(chosen, load_backend(chosen, threads, DECODER_GRAPHS), header)
+
+
+def check_for(decoder: PictureDecoder) -> Check | None:
+    """What finds damage in a block before ``decoder`` shows a frame of it; None where that does so itself."""
+    return decoder.twin().check if isinstance(decoder, Decoder) else None

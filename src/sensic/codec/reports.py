@@ -80,8 +80,24 @@ class EncodeReport:
 
 
 @dataclass(frozen=True)
+class Concealed:
+    """Something was wrong with a stream, and ``reason`` says what was seen first.
+
+    ``frames`` pictures of the output, from number ``first`` on, stand in for what is lost, from ``start`` seconds of
+    the stream to ``end``; None where the stream is cut short, so that nobody knows how much is missing.
+    """
+
+    first: int
+    frames: int
+    start: float
+    end: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class DecodeReport:
-    """How decoding went: what was written, in how many seconds, and what the user must be told."""
+    """How decoding went: what was written, in how many seconds, what the user must be told, and, with ``on_error``
+    "conceal", what was concealed."""
 
     frames: int
     width: int
@@ -89,6 +105,7 @@ class DecodeReport:
     file_bytes: int
     seconds: float
     notes: tuple[str, ...] = ()
+    concealed: tuple[Concealed, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from sensic.codec.concealment import Concealment
 from sensic.codec.encoder import Encoder
 from sensic.codec.engine import load_backend
-from sensic.codec.profiles import PROFILES, SensingView, decoder_for
+from sensic.codec.profiles import PROFILES, SensingView, check_for, decoder_for
 from sensic.codec.rated import Rated, Verdict
 from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
 from sensic.codec.settings import EncoderSettings, effort_of
@@ -26,6 +27,7 @@ from sensic.video import Filters, SideStreams, VideoInfo, VideoSink, VideoSource
 
 Source = str | Path | BinaryIO
 Destination = str | Path | BinaryIO
+ON_ERROR = ("fail", "conceal")
 
 
 def refuse_same_file(source: object, destination: object) -> None:
@@ -206,6 +208,7 @@ def decode(
     decoder: str | None = None,
     layers: int | None = None,
     uncertainty: bool = False,
+    on_error: str = ON_ERROR[0],
     progress: ProgressCallback | None = None,
 ) -> DecodeReport:
     """Decode a Sensic stream into any container and codec that FFmpeg writes; lossless (FFV1, or y4m) by default.
@@ -214,20 +217,46 @@ def decode(
     sensing profile, ``decoder`` is linear, tv or learned (the default where ``model`` is given), ``layers`` how many
     packets of a group to look at, and ``uncertainty`` shows the deviation to be expected instead of pictures.
 
+    A damaged stream is an error, and nothing is written; with ``on_error`` "conceal" everything that is whole is
+    decoded, the last good picture stands in for what is lost, and the report's ``concealed`` tells where. A damaged
+    header remains an error.
+
     Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
 
     >>> decode("holiday.mkv", "back.mp4", codec="libx264", options={"crf": "16"}).frames
     6
     """
     refuse_same_file(source, destination)
-    with StreamReader(source) as reader, reader.side() as side:
+    if on_error not in ON_ERROR:
+        raise UsageError(f"on_error is one of {', '.join(ON_ERROR)}, not {on_error!r}")
+    concealment: Concealment | None = None
+    with StreamReader(source) as reader, _side(reader, on_error) as side:
         pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty))
         info = reader.header.info
-        total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
+        if on_error == "fail":
+            total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
+            frames = pictures.frames(reader.blocks())
+        else:
+            concealment = Concealment(pictures, reader.header, check_for(pictures))
+            total, frames = None, concealment.frames(reader.survivors())
         count = _Count(progress, info, total)
         with VideoSink(destination, info, codec=codec, options=options, side=side, format=format) as sink:
-            for frame in pictures.frames(reader.blocks()):
+            for frame in frames:
                 sink.write(frame)
                 count.step(0)
         notes = tuple(dict.fromkeys((*side.notes, *sink.notes)))
-    return DecodeReport(count.frames, info.width, info.height, _size(destination, 0), count.seconds, notes)
+    return DecodeReport(
+        count.frames, info.width, info.height, _size(destination, 0), count.seconds, notes,
+        tuple(concealment.intervals) if concealment else (),
+    )  # fmt: skip
+
+
+def _side(reader: StreamReader, on_error: str) -> SideStreams:
+    try:
+        return reader.side()
+    except InputError as error:
+        if on_error == "fail":
+            raise
+        side = SideStreams("-")
+        side.notes.append(f"sound and subtitles are lost: {error}")
+        return side

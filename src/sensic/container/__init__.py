@@ -7,12 +7,14 @@ from sensic.container.block import Block, FrameRecord
 from sensic.container.header import StreamHeader
 from sensic.container.limits import DEFAULT_LIMITS, Limits
 from sensic.container.reader import IndexEntry, StreamReader
+from sensic.container.salvage import Gap
 from sensic.container.writer import StreamWriter
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Block",
     "FrameRecord",
+    "Gap",
     "IndexEntry",
     "Limits",
     "StreamHeader",

@@ -55,6 +55,11 @@ class Demuxer:
         return self._input.seekable
 
     @property
+    def size(self) -> int | None:
+        """Bytes of the file, where it can seek."""
+        return self._input.end
+
+    @property
     def place(self) -> Place:
         return Place(self._input.position, self._cluster)
 
@@ -62,6 +67,11 @@ class Demuxer:
         """Continue from a place seen before. Only if ``seekable``."""
         self._input.seek(place.position)
         self._cluster = place.cluster
+
+    def peek(self, position: int, count: int) -> bytes:
+        """Up to ``count`` bytes from there. Only if ``seekable``; go somewhere afterwards."""
+        self._input.seek(position)
+        return self._input.read_up_to(count)
 
     def next_block(self) -> RawBlock | None:
         """The next block of the Sensic track, None at the end of the file. Raises DamagedError, LimitError."""

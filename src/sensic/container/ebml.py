@@ -89,7 +89,7 @@ class Input:
 
     def read(self, count: int) -> bytes:
         """Exactly ``count`` bytes, or DamagedError where the file ends before."""
-        data = self._read_upto(count)
+        data = self.read_up_to(count)
         if len(data) < count:
             raise DamagedError("the file is cut short")
         return data
@@ -110,7 +110,7 @@ class Input:
 
     def element(self) -> tuple[int, int] | None:
         """Identifier and size (or ``UNKNOWN_SIZE``) of the next element, None at the end of the file."""
-        first = self._read_upto(1)
+        first = self.read_up_to(1)
         if not first:
             return None
         length = 9 - first[0].bit_length()
@@ -131,7 +131,8 @@ class Input:
         count, length = self.variable()
         return UNKNOWN_SIZE if count == (1 << 7 * length) - 1 else count
 
-    def _read_upto(self, count: int) -> bytes:
+    def read_up_to(self, count: int) -> bytes:
+        """Fewer than ``count`` bytes only where the file ends. Raises InputError."""
         parts = []
         try:
             while count and (part := self._file.read(count)):

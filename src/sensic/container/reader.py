@@ -14,6 +14,7 @@ from typing import BinaryIO
 from sensic.container.block import Block
 from sensic.container.demux import Demuxer, Place
 from sensic.container.limits import DEFAULT_LIMITS, Limits
+from sensic.container.salvage import Gap, survivors
 from sensic.errors import DamagedError, InputError, LimitError, UsageError
 from sensic.video import SideStreams
 
@@ -62,6 +63,12 @@ class StreamReader:
     def blocks(self) -> Iterator[Block]:
         """The blocks from here on, each checked; DamagedError where one is missing or the stream ends too soon."""
         return (block for block, _ in self._read() if block.frames)
+
+    def survivors(self) -> Iterator[Block | Gap]:
+        """The blocks of a damaged stream from its first on that are whole, and the gaps between them. Where the source
+        can't seek, a gap ends at the next element that makes sense."""
+        items = survivors(self._demuxer, self._limits)
+        return (item for item in items if isinstance(item, Gap) or item.frames)
 
     def index(self) -> tuple[IndexEntry, ...]:
         """Every block of the stream, from one pass through the file in which checksums are checked and nothing is
