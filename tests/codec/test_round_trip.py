@@ -31,11 +31,16 @@ class EncoderWithEyes(Encoder):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.seen: list[np.ndarray] = []
+        self.spent: list[float] = []
+        self.tried: list[int] = []  # positions
 
     def _attempt(self, prepared: Prepared, raised: int, most: float) -> bool:
+        self.tried.append(self._position)
+        before = sum(self.bits.values())
         kept = super()._attempt(prepared, raised, most)
         if kept:
             self.seen.append(self._pixels.reference)
+            self.spent.append(sum(self.bits.values()) - before)
         return kept
 
 
@@ -120,10 +125,10 @@ def test_damage_behind_the_checksums_never_passes_silently(data: st.DataObject) 
 def test_an_attempt_that_is_dropped_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """When no inter frame is good enough every frame starts a group, and the stream is that of such groups."""
     frames = list(pictures(4))
-    _, expected, _ = encode(frames, gop=1)
+    _, expected, _ = encode(frames, gop=1, low_latency=True)
     monkeypatch.setattr("sensic.codec.encoder.WORSE", 0.0)
     monkeypatch.setattr("sensic.codec.encoder.ALLOWED", 0.0)
-    encoder, blocks, _ = encode(frames, gop=32)
+    encoder, blocks, _ = encode(frames, gop=32, low_latency=True)
     assert [block.payload for block in blocks] == [block.payload for block in expected]
     assert all(block.starts_group for block in blocks)
     assert encoder.bits["motion"] == 0
@@ -147,11 +152,48 @@ def test_content_on_which_the_networks_diverge_stays_a_picture() -> None:
         assert max(errors) < 1500  # 16 dB; a flat picture has 5,000
 
 
-def test_a_still_scene_costs_next_to_nothing_in_motion() -> None:
+@pytest.mark.parametrize("low_latency", [False, True])
+@pytest.mark.parametrize("quality", [0, 32, 63])
+def test_a_still_picture_costs_next_to_nothing(quality: int, low_latency: bool) -> None:
     frame = next(iter(pictures(1, 352, 288)))
     still = [replace(frame, pts=100 * n) for n in range(8)]
-    encoder, _, _ = encode(still, quality=10, gop=8)
-    assert encoder.bits["motion"] / (7 * 352 * 288) < 0.0005
+    encoder, blocks, header = encode(still, quality=quality, low_latency=low_latency)
+    spent = [bits / (352 * 288) for bits in encoder.spent]
+    assert sum(spent[1:]) / 7 < 0.0005
+    decoded = list(Decoder(small_model(), BACKEND, header).frames(iter(blocks)))
+    assert [f.pts for f in decoded] == [f.pts for f in still]
+    assert np.array_equal(decoded[0].y, decoded[-1].y)
+    assert {block.repeats for block in blocks[low_latency:]} == {True}
+
+
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=9), st.integers(0, 63), st.integers(1, 9), st.booleans())
+@settings(max_examples=15)
+def test_repeats_are_those_of_pictures_that_stay(shown: list[int], quality: int, gop: int, low_latency: bool) -> None:
+    """Any order of three pictures: what is decoded is what the encoder saw, and nothing repeats another picture."""
+    some = list(pictures(40, 48, 32))[::19]
+    frames = [replace(some[which], pts=100 * n) for n, which in enumerate(shown)]
+    encoder, blocks, header = encode(frames, quality=quality, gop=gop, low_latency=low_latency)
+    decoder = Decoder(small_model(), BACKEND, header)
+    for frame, seen in zip(decoder.frames(iter(blocks)), encoder.seen, strict=True):
+        assert np.array_equal(frame.y, seen)
+    symbols = list(Decoder(small_model(), BACKEND, header).symbols(iter(blocks)))
+    for n, item in enumerate(symbols):
+        assert item.latent is not None or shown[n] == shown[n - 1]
+
+
+def test_what_repeats_in_a_new_block_is_an_ordinary_frame_in_an_old_one() -> None:
+    """Only the version of the block tells; a decoder that took one for the other finds another checksum."""
+    frame = next(iter(pictures(1)))
+    _, blocks, header = encode([replace(frame, pts=100 * n) for n in range(4)])
+    with pytest.raises(DamagedError):
+        list(Decoder(small_model(), BACKEND, header).symbols([replace(blocks[0], repeats=False)]))
+
+
+def test_a_scene_begins_a_group_before_anything_of_it_is_coded() -> None:
+    frames = [replace(frame, pts=100 * n) for n, frame in enumerate((*pictures(12), *pictures(12, seed=5)))]
+    encoder, blocks, _ = encode(frames, quality=40)
+    assert [len(block.frames) for block in blocks] == [12, 12]
+    assert len(encoder.tried) - encoder.tried.count(0) == 22
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def blocks(draw: st.DrawFn) -> Block:
         draw(st.binary(max_size=200)),
         draw(st.integers(0, 1 << 40)),
         draw(st.booleans()),
+        draw(st.booleans()),
     )
 
 
@@ -52,6 +53,7 @@ def test_the_layout() -> None:
     assert block.pack() == seal(expected)
     uneven = Block((FrameRecord(0), FrameRecord(1), FrameRecord(5, 7)), False, b"")
     assert uneven.pack() == seal(bytes([0b001_11_1_0_0, 0, 3, 0, 0, 6, 0, 0, 8, 0]))
+    assert Block((), False, b"", last=True, repeats=True).pack() == seal(bytes([0b010_00_0_1_0, 0, 0, 0]))
 
 
 def test_every_flipped_bit_and_every_cut_is_noticed() -> None:
@@ -66,10 +68,10 @@ def test_every_flipped_bit_and_every_cut_is_noticed() -> None:
             Block.unpack(data[:length])
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_with_a_good_checksum_are_a_block_or_an_error(data: bytes) -> None:
+@given(st.sampled_from([b"\x23", b"\x43"]), st.binary(max_size=60))
+def test_any_bytes_with_a_good_checksum_are_a_block_or_an_error(head: bytes, data: bytes) -> None:
     try:
-        block = Block.unpack(seal(b"\x23" + data))
+        block = Block.unpack(seal(head + data))
     except StreamError:
         return
     assert Block.unpack(block.pack()) == block
@@ -100,8 +102,8 @@ def test_absurd_fields_with_a_good_checksum(data: bytes, error: type[StreamError
 
 
 def test_a_newer_version_is_named() -> None:
-    with pytest.raises(VersionError, match="version 2"):
-        Block.unpack(bytes([2 << 5]) + b"whatever it is")
+    with pytest.raises(VersionError, match="version 3"):
+        Block.unpack(bytes([3 << 5]) + b"whatever it is")
 
 
 def test_a_block_is_capped_before_it_is_checked() -> None:

@@ -3,10 +3,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sensic.entropy.coder import SymbolEncoder
-from sensic.motion import LIMIT, Field, MotionCoder, MotionSearch, warp
+from sensic.motion import LIMIT, Field, MotionCoder, MotionSearch, Thoroughness, warp
 from sensic.motion.field import Plane
+from sensic.motion.fitting import Fitting
+from sensic.motion.pricing import pair_bits
 
 
 def texture(height: int, width: int, seed: int = 0) -> Plane:
@@ -15,7 +19,7 @@ def texture(height: int, width: int, seed: int = 0) -> Plane:
     return np.clip(128 + 45 * soft / soft.std(), 0, 255).astype(np.uint8)
 
 
-def found(current: Plane, previous: Plane, quality: int = 32, effort: int = 5) -> Field:
+def found(current: Plane, previous: Plane, quality: int = 32, effort: int | Thoroughness = 5) -> Field:
     height, width = current.shape
     search = MotionSearch(width, height, effort)
     last = np.zeros((2, height // 16, width // 16), np.int16)
@@ -53,7 +57,7 @@ def test_a_moving_object_is_told_from_its_background() -> None:
     background, thing = texture(192, 256), texture(64, 64, 1)
     previous, current = background.copy(), background.copy()
     previous[64:128, 96:160], current[64:128, 104:168] = thing, thing
-    field = found(current, previous)
+    field = found(current, previous, effort=Thoroughness(rounds=0))  # the warp would bend around it
     assert (field[:, 5:7, 7:10] == np.array([-32, 0]).reshape(2, 1, 1)).all()
     assert not field[:, :2].any()
     assert not field[:, -2:].any()
@@ -95,3 +99,33 @@ def test_flat_pictures(a: int, b: int) -> None:
 def test_sizes_that_are_not_whole_blocks_are_refused() -> None:
     with pytest.raises(ValueError, match="multiples of 16"):
         MotionSearch(100, 64)
+
+
+def bent(scene: Plane) -> Plane:
+    """Turned and stretched a little, so that no block moves as a whole."""
+    y, x = np.mgrid[: scene.shape[0], : scene.shape[1]].astype(np.float32)
+    x, y = x + 0.04 * (y - 90) + 0.03 * (x - 120), y - 0.04 * (x - 120)
+    return np.asarray(cv2.remap(scene, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def test_vectors_fitted_to_the_warp_predict_what_no_block_does_as_a_whole() -> None:
+    previous = texture(192, 256)
+    current = bent(previous)
+    rigid, fitted = (found(current, previous, effort=Thoroughness(rounds=rounds)) for rounds in (0, 3))
+    turns = found(current, previous, effort=Thoroughness(rounds=3, by_turns=True))
+    assert error(current, previous, fitted) < 0.7 * error(current, previous, rigid)
+    assert error(current, previous, turns) < 0.7 * error(current, previous, rigid)
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_a_fitted_field_keeps_its_bounds_and_never_costs_more_than_it_gains(h: int, w: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    current, previous = (generator.integers(0, 256, (16 * h, 16 * w)).astype(np.uint8) for _ in range(2))
+    field = generator.integers(-LIMIT, LIMIT + 1, (2, h, w)).astype(np.int16)
+    fitting = Fitting(current, previous)
+    fitted = fitting.fit(field, np.zeros_like(field), 1e12, 4)
+    price = pair_bits(fitted, fitted, np.zeros_like(field)).sum()
+    assert price <= pair_bits(field, field, np.zeros_like(field)).sum() + 1e-3
+    free = fitting.fit(field, field, 0.0, 4, by_turns=True)
+    assert free.dtype == np.int16
+    assert np.abs(free).max() <= LIMIT

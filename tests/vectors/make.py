@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,18 @@ STREAMS: dict[str, tuple[int, int, int, int, EncoderSettings]] = {
     "v1-one-frame": (1, 16, 16, 8, EncoderSettings(quality=63)),
     "v1-lowest": (8, 80, 64, 8, EncoderSettings(quality=0, gop=8)),
     "v1-one-pixel": (3, 1, 1, 8, EncoderSettings(quality=40)),
+    "v2-repeats": (7, 64, 48, 8, EncoderSettings(quality=30, gop=32)),
 }
+SHOWN = {"v2-repeats": 3}
+"""How often every picture is shown."""
+
+
+def footage(name: str) -> Iterator[Frame]:
+    count, width, height, depth, _ = STREAMS[name]
+    shown = SHOWN.get(name, 1)
+    for number, frame in enumerate(pictures(-(-count // shown), width, height, depth)):
+        for again in range(number * shown, min(number * shown + shown, count)):
+            yield replace(frame, pts=100 * again)
 
 
 def symbol_hash(decoded: Iterator[Decoded]) -> str:
@@ -43,7 +55,8 @@ def symbol_hash(decoded: Iterator[Decoded]) -> str:
         digest.update(np.array([item.record.pts, item.record.duration or -1, item.quality], "<i8").tobytes())
         if item.motion is not None:
             digest.update(item.motion.astype("<i2").tobytes())
-        digest.update((item.latent * 8).astype("<i4").tobytes())
+        if item.latent is not None:
+            digest.update((item.latent * 8).astype("<i4").tobytes())
     return digest.hexdigest()
 
 
@@ -65,7 +78,7 @@ def main() -> None:
         described = info(width, height, depth)
         header = StreamHeader(bytes.fromhex(model.id), settings.quality, settings.gop, described, settings.low_latency)
         with StreamWriter(path, header) as writer:
-            for block in Encoder(model, backend, width, height, settings).blocks(pictures(count, width, height, depth)):
+            for block in Encoder(model, backend, width, height, settings).blocks(footage(name)):
                 writer.write(block)
         with StreamReader(path) as reader:
             symbols = symbol_hash(Decoder(model, backend, reader.header).symbols(reader.blocks()))

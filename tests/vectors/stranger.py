@@ -36,7 +36,8 @@ class Frame(NamedTuple):
     quality: int
     motion: Integers | None
     """(x, y) × rows × columns, quarter pixels; none for the first frame of a group."""
-    latent: Array
+    latent: Array | None
+    """None where the last picture is shown again."""
 
 
 # --- File, header, blocks ---------------------------------------------------------------------------------------------
@@ -91,12 +92,14 @@ class Block(NamedTuple):
     pts: list[int]
     durations: list[int | None]
     payload: bytes
+    repeats: bool
 
 
 def parse_block(data: bytes, sequence: int) -> Block:
     reader = checked(data)
     version, flags = divmod(reader.read(1)[0], 32)
-    assert (version, reader.varint()) == (1, sequence)
+    assert version in (1, 2)
+    assert reader.varint() == sequence
     count = reader.varint()
     pts = [reader.signed()] if count else []
     step = reader.varint() + 1 if count > 1 else 0
@@ -112,7 +115,7 @@ def parse_block(data: bytes, sequence: int) -> Block:
         durations = [reader.varint()] * count
     elif flags >> 3 == 3:
         durations = [code - 1 if (code := reader.varint()) else None for _ in range(count)]
-    return Block(bool(flags & 1), pts, durations, reader.read(reader.varint()))
+    return Block(bool(flags & 1), pts, durations, reader.read(reader.varint()), version == 2)
 
 
 # --- Range coder ------------------------------------------------------------------------------------------------------
@@ -428,17 +431,19 @@ class Decoder:
                 self._start_group()
             coder = Coder(block.payload)
             for pts, duration in zip(block.pts, block.durations, strict=True):
-                quality = self._quality(coder)
-                motion = self.motion.decode(coder) if self.position else None
-                yield Frame(pts, duration, quality, motion, self._latent(coder, quality, motion))
+                expected, departs = self._expected(), coder.symbol((ONE - 4096, 4096))
+                quality = coder.uniform(64) if departs else expected
+                if block.repeats and departs and quality == expected and self.position:
+                    yield Frame(pts, duration, quality, None, None)
+                else:
+                    motion = self.motion.decode(coder) if self.position else None
+                    yield Frame(pts, duration, quality, motion, self._latent(coder, quality, motion))
                 self.position += 1
             if block.pts:
                 assert [coder.uniform(256), coder.uniform(256)] == [self.checksum & 255, self.checksum >> 8 & 255]
                 assert not coder.words.read()
 
-    def _quality(self, coder: Coder) -> int:
-        if coder.symbol((ONE - 4096, 4096)):
-            return coder.uniform(64)
+    def _expected(self) -> int:
         offsets = self.manifest["quality_offsets"]
         inter = offsets["inter"]
         offset = inter[(self.position - 1) % len(inter)] if self.position else offsets["intra"]

@@ -84,4 +84,4 @@ def test_a_stranger_decodes_motion_of_larger_pictures(height: int, width: int) -
 def test_a_stranger_reads_times(times: list[tuple[int, int | None]]) -> None:
     block = Block(tuple(FrameRecord(*time) for time in times), True, b"payload", sequence=200)
     read = stranger.parse_block(block.pack(), 200)
-    assert read == (True, [pts for pts, _ in times], [duration for _, duration in times], b"payload")
+    assert read == (True, [pts for pts, _ in times], [duration for _, duration in times], b"payload", False)

@@ -75,13 +75,14 @@ def decode(
         "format": format,
         "model": model,
         "threads": threads,
+        "on_error": on_error,
         **{name: value for name, value in asked.items() if value},
     }
     if dry_run:
         plans.show_decode(sensic.plan_decode(source, destination, **options), as_json=as_json, quiet=quiet)
         return
     with display(quiet=quiet, as_json=as_json) as show:
-        report = sensic.decode(source, destination, **options, on_error=on_error, progress=show)
+        report = sensic.decode(source, destination, **options, progress=show)
     if as_json:
         for interval in report.concealed:
             console.record("concealed", **asdict(interval))

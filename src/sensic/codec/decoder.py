@@ -19,16 +19,17 @@ from sensic.model import Model
 from sensic.motion import BLOCK, Field, MotionCoder
 from sensic.runtime import Backend
 from sensic.video import Frame
+from sensic.video.frame import Plane
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The symbols of one frame, entropy-decoded."""
+    """The symbols of one frame, entropy-decoded. ``latent`` is None where the last picture is shown again."""
 
     record: FrameRecord
     quality: int
     motion: Field | None  # None for the first frame of a group
-    latent: NDArray[np.float32]
+    latent: NDArray[np.float32] | None
 
 
 class Decoder:
@@ -42,6 +43,7 @@ class Decoder:
         self._latents: LatentPath | None = None
         self._position = 0
         self._pixels = PixelPath(model, backend, padded(info.height), padded(info.width))
+        self._planes: tuple[Plane, ...] = ()  # of the last picture
 
     def frames(self, blocks: Iterable[Block]) -> Iterator[Frame]:
         """Frames in order. ``blocks`` begins with one that starts a group."""
@@ -58,7 +60,7 @@ class Decoder:
                 raise DamagedError("the stream begins in the middle of a group of pictures")
             coder = SymbolDecoder(block.payload)
             for record in block.frames:
-                yield self._symbols(record, coder, self._latents)
+                yield self._symbols(record, coder, self._latents, block.repeats)
             check_checksum(coder, self._latents.checksum)
             coder.finish()
 
@@ -71,9 +73,13 @@ class Decoder:
         for _ in self.symbols((block,)):
             pass
 
-    def _symbols(self, record: FrameRecord, coder: SymbolDecoder, latents: LatentPath) -> Decoded:
+    def _symbols(self, record: FrameRecord, coder: SymbolDecoder, latents: LatentPath, repeats: bool) -> Decoded:
         inter = self._position > 0
-        quality = read_quality(coder, self._model.frame_quality(self._header.quality, self._position))
+        expected = self._model.frame_quality(self._header.quality, self._position)
+        quality = read_quality(coder, expected, repeats and inter)
+        if quality is None:
+            self._position += 1
+            return Decoded(record, expected, None, None)
         motion = self._motion.decode(coder) if inter else None
         latent = latents.frame(SymbolReader(coder, self._model.tables), self._motion.previous, quality, inter)
         self._position += 1
@@ -82,7 +88,9 @@ class Decoder:
     def _pictures(self, decoded: Iterable[Decoded]) -> Iterator[Frame]:
         info = self._header.info
         for item in decoded:
-            self._pixels.predict(item.motion, item.quality)
-            picture = self._pixels.synthesise(item.latent, item.quality)
-            y, u, v = to_planes(picture, info.height, info.width, info.depth)
+            if item.latent is not None:
+                self._pixels.predict(item.motion, item.quality)
+                picture = self._pixels.synthesise(item.latent, item.quality)
+                self._planes = to_planes(picture, info.height, info.width, info.depth)
+            y, u, v = self._planes
             yield Frame(y, u, v, info.depth, item.record.pts, info.time_base, item.record.duration, info.colour)

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.codec.complexity import change, texture
-from sensic.codec.frames import write_checksum, write_quality
+from sensic.codec import lookahead
+from sensic.codec.complexity import block_means
+from sensic.codec.frames import write_checksum, write_quality, write_repeat
+from sensic.codec.importance import importance, worth
 from sensic.codec.latents import LatentPath, SymbolWriter
+from sensic.codec.lookahead import Lookahead, Prepared
 from sensic.codec.pipeline import ahead
-from sensic.codec.pixels import PixelPath, Planes, luma8, padded, to_tensors
+from sensic.codec.pixels import PixelPath, padded
 from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
 from sensic.codec.rate import Constant, RateControl
 from sensic.codec.settings import EncoderSettings
@@ -25,33 +27,30 @@ from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
 from sensic.model import Model
 from sensic.model.model import QUALITIES
-from sensic.motion import BLOCK, Candidates, MotionCoder, MotionSearch
+from sensic.motion import BLOCK, MotionCoder, MotionSearch, Thoroughness
 from sensic.runtime import Backend
 from sensic.video import Frame
 
 RETRIES = (0, 20, 40)  # by how much the quality of a group's first frame rises while the picture is no picture
-WORSE = 4.0  # an inter frame this many times worse than the worst so far in its group starts a new group
+WORSE = 4.0  # an inter frame this many times worse than the first of its group starts a new group
 ALLOWED = 64.0  # squared error below which nothing is ever called bad
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A frame and what can be computed from source pictures alone, ahead of the networks."""
-
-    frame: Frame
-    planes: Planes
-    luma: NDArray[np.uint8]
-    candidates: Candidates | None
-    texture: float
-    change: float
+FORESEEING = 2  # the lowest effort that looks ahead
+SHORTEST = 8  # frames from the start of a group to a scene cut that starts another
+STILL, SAME = 6.0, 1.05
+"""A picture may be shown again for a frame that differs from the one it was coded for by no more than STILL in any
+block (mean squared difference, 8 bits; noise of deviation s makes 2 s²), if its error is no more than SAME times what
+it was."""
 
 
 class Encoder:
     """Encodes pictures of one size and depth. ``bits`` sums the ideal code length by part: motion, z, y, other.
 
-    The encoder looks at every picture that the decoder will see. One that is far worse than the group so far is not
+    The encoder looks at every picture that the decoder will see. One that is far worse than the group's first is not
     kept: the group ends before it and the frame starts a new one (a scene cut, or content on which the recurrence of
-    the networks diverges). A first frame that is no picture is coded again with a higher quality.
+    the networks diverges). A first frame that is no picture is coded again with a higher quality. A frame that the last
+    picture shows as well is not coded at all, but repeats it.
     """
 
     def __init__(
@@ -64,19 +63,30 @@ class Encoder:
         *,
         adaptive: bool = True,
         rate: RateControl | None = None,
+        search: Thoroughness | None = None,
+        foresight: int | None = None,
     ) -> None:
+        """``adaptive``, ``search`` and ``foresight`` (frames looked ahead) are for measuring what they gain; None is
+        what the effort stands for."""
         self._model, self._backend, self._settings, self._adaptive = model, backend, settings, adaptive
         self._rate = rate or Constant(settings.quality)
         self._height, self._width = padded(height), padded(width)
-        self._search = MotionSearch(self._width, self._height, settings.effort)
+        self._search = MotionSearch(self._width, self._height, search or settings.effort)
+        if foresight is None:
+            foresight = lookahead.FRAMES if settings.effort >= FORESEEING else 0
+        alone = settings.low_latency or settings.gop == 1
+        self._lookahead = Lookahead(self._search, 0 if alone else min(foresight, settings.gop))
         self._motion = MotionCoder(self._height // BLOCK, self._width // BLOCK)
         self._pixels = PixelPath(model, backend, self._height, self._width)
         self._position = 0  # of the next frame in its group
-        self._worst = 0.0  # squared error in the group so far
+        self._first_error = 0.0  # squared error of the group's first picture
+        self._coded = 0  # quality of the last picture
+        self._error = 0.0  # its mean squared error
+        self._source: NDArray[np.uint8] | None = None  # what it was coded for
         self._checksum = 0  # over the symbols of the group so far
         self._coder = SymbolEncoder()  # of the block at hand, with its frames
         self._records: list[FrameRecord] = []
-        self._starts = True
+        self._starts, self._repeats = True, False
         self.bits: dict[str, float] = {"motion": 0.0, "z": 0.0, "y": 0.0, "other": 0.0}
         self.frames = 0
 
@@ -86,10 +96,11 @@ class Encoder:
         ``on_frame`` is called after every frame.
         """
         with ThreadPoolExecutor(1, "sensic-entropy") as self._pool:
-            for prepared in ahead(self._prepare(frames)):
+            for prepared in ahead(self._lookahead.frames(frames, moving=self._settings.gop > 1)):
                 going_on = 0 < self._position < self._settings.gop
+                going_on &= not (prepared.cut and self._position >= SHORTEST)
                 spent = sum(self.bits.values())
-                if not (going_on and self._fitted(prepared, 0, WORSE * self._worst)):
+                if not (going_on and self._fitted(prepared, 0, WORSE * self._first_error)):
                     yield from self._end_group()
                     self._first(prepared)
                 self._rate.spent(self.frames, sum(self.bits.values()) - spent)
@@ -101,17 +112,6 @@ class Encoder:
                     yield from self._end_block()
                     self._begin_block(starts_group=False)
             yield from self._end_block()
-
-    def _prepare(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
-        previous: NDArray[np.uint8] | None = None
-        for frame in frames:
-            luma = luma8(frame)
-            candidates, difference = None, 0.0
-            if previous is not None and self._settings.gop > 1:
-                candidates = self._search.flow(luma, previous)
-                difference = change(luma, previous, candidates)
-            yield Prepared(frame, to_tensors(frame), luma, candidates, texture(luma), difference)
-            previous = luma
 
     def _first(self, prepared: Prepared) -> None:
         """Code the first frame of a group."""
@@ -136,7 +136,10 @@ class Encoder:
         """All that coding a frame changes."""
         parts = {"_coder": self._coder.copy(), "_motion": self._motion.copy(), "_pixels": copy(self._pixels)}
         latents = {"_latents": self._latents.copy()} if self._position else {}
-        return {**parts, **latents, "bits": dict(self.bits), "_worst": self._worst, "_checksum": self._checksum}
+        rest = {
+            name: vars(self)[name] for name in ("_first_error", "_coded", "_error", "_source", "_checksum", "_repeats")
+        }
+        return {**parts, **latents, **rest, "bits": dict(self.bits)}
 
     def _restore(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -153,25 +156,51 @@ class Encoder:
         complexity = prepared.change if inter else prepared.texture
         wanted = self._rate.quality(self.frames, self._position, complexity, prepared.frame.time)
         quality = min(self._model.frame_quality(wanted, self._position) + raised, QUALITIES - 1)
+        if inter and self._is_shown(prepared, quality):
+            with self._counting("other"):
+                write_repeat(self._coder, expected)
+            self._repeats = True
+            return True
         with self._counting("other"):
             write_quality(self._coder, quality, expected)
         if inter:
             self._motion_field(prepared, quality)
         self._pixels.predict(self._motion.previous if inter else None, quality)
         y, z = self._pixels.analyse(prepared.planes, quality)
-        port = SymbolWriter(self._coder, self._model.tables, self._pool, INTER_WORTH if inter else INTRA_WORTH)
+        port = SymbolWriter(self._coder, self._model.tables, self._pool, self._worth(prepared, wanted))
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
         self._pixels.synthesise(latent, quality)
         port.flush()
-        error = cv2.norm(self._pixels.reference, prepared.luma, cv2.NORM_L2SQR) / prepared.luma.size
+        error = self._error_as(prepared)
         if not error <= max(most, ALLOWED):
             self._coder, self.bits = coder, kept
             return False
         for part, bits in port.bits.items():
             self.bits[part] += bits
-        self._worst = max(self._worst, error)
+        if not inter:
+            self._first_error = error
+        self._coded, self._error, self._source = quality, error, prepared.luma
         self._checksum = self._latents.checksum
         return True
+
+    def _worth(self, prepared: Prepared, quality: int) -> NDArray[np.float32]:
+        """Bits for a squared quantisation step in every block, for what follows in the group."""
+        shape = (self._height // BLOCK, self._width // BLOCK)
+        if not self._lookahead.ahead:
+            return np.full(shape, INTER_WORTH if self._position else INTRA_WORTH, np.float32)
+        links = prepared.links[: self._settings.gop - 1 - self._position]
+        return worth(importance(links, min(max(quality, 0), QUALITIES - 1), shape))
+
+    def _is_shown(self, prepared: Prepared, quality: int) -> bool:
+        """Whether the last picture, coded no worse than ``quality``, shows this frame as well."""
+        if quality > self._coded or self._source is None:
+            return False
+        moved = np.subtract(prepared.luma, self._source, dtype=np.float32)
+        return bool(block_means(moved * moved).max() <= STILL) and self._error_as(prepared) <= SAME * self._error
+
+    def _error_as(self, prepared: Prepared) -> float:
+        """Mean squared error of the last picture's luma as this frame's."""
+        return cv2.norm(self._pixels.reference, prepared.luma, cv2.NORM_L2SQR) / prepared.luma.size
 
     def _motion_field(self, prepared: Prepared, quality: int) -> None:
         """Choose and write the motion of an inter frame; the coder of motion remembers it."""
@@ -190,16 +219,17 @@ class Encoder:
         self.bits[part] += self._coder.bits - before
 
     def _begin_block(self, *, starts_group: bool) -> None:
-        self._coder, self._records, self._starts = SymbolEncoder(), [], starts_group
+        self._coder, self._records = SymbolEncoder(), []
+        self._starts, self._repeats = starts_group, False
 
     def _end_block(self) -> Iterator[Block]:
         """The block so far, if it has frames."""
         if self._records:
             with self._counting("other"):
                 write_checksum(self._coder, self._checksum)
-            yield Block(tuple(self._records), self._starts, self._coder.finish())
+            yield Block(tuple(self._records), self._starts, self._coder.finish(), repeats=self._repeats)
 
     def _end_group(self) -> Iterator[Block]:
         yield from self._end_block()
         self._begin_block(starts_group=True)
-        self._position, self._worst = 0, 0.0
+        self._position = 0

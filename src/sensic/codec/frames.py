@@ -25,10 +25,18 @@ def write_quality(coder: SymbolEncoder, quality: int, expected: int) -> None:
         coder.encode(_one(quality), _QUALITY)
 
 
-def read_quality(coder: SymbolDecoder, expected: int) -> int:
-    if coder.decode(1, _DEPARTS)[0]:
-        return int(coder.decode(1, _QUALITY)[0])
-    return expected
+def write_repeat(coder: SymbolEncoder, expected: int) -> None:
+    """A frame that departs from the expected quality to that very quality shows the last picture again."""
+    coder.encode(_one(1), _DEPARTS)
+    coder.encode(_one(expected), _QUALITY)
+
+
+def read_quality(coder: SymbolDecoder, expected: int, repeats: bool) -> int | None:
+    """The quality of a frame; None where it shows the last picture again, in a block that ``repeats``."""
+    if not coder.decode(1, _DEPARTS)[0]:
+        return expected
+    quality = int(coder.decode(1, _QUALITY)[0])
+    return None if repeats and quality == expected else quality
 
 
 def write_checksum(coder: SymbolEncoder, checksum: int) -> None:

@@ -14,7 +14,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.codec.quantisation import cheapest, nearest
+from sensic.codec.quantisation import HYPER_WORTH, cheapest
 from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder, TableStatistics
 from sensic.model import Model
 from sensic.motion import Field
@@ -28,7 +28,7 @@ Positions = NDArray[np.int64]
 class SymbolPort(Protocol):
     """One side's end of the symbol stream."""
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
         """Symbols [n] of a run with means and table indices [n]; ``value`` is what the encoder wants to send."""
         ...
 
@@ -36,18 +36,19 @@ class SymbolPort(Protocol):
 class SymbolWriter:
     """The encoder's end: makes values symbols, and has them written by ``pool``, a single thread.
 
-    ``worth`` is the price of error in ``y`` (``sensic.codec.quantisation``). Nobody waits for the bytes, so they are
-    written while the networks go on; ``flush`` waits for them.
+    ``worth`` [h, w] is the price of error in the blocks of ``y`` (``sensic.codec.quantisation``). Nobody waits for the
+    bytes, so they are written while the networks go on; ``flush`` waits for them.
     """
 
-    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: float) -> None:
-        self._coder, self._tables, self._pool, self._worth = coder, tables, pool, worth
+    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: Floats) -> None:
+        self._coder, self._tables, self._pool, self._worth = coder, tables, pool, worth.ravel()
         self._pending: list[Future[None]] = []
         self.bits: dict[str, float] = {}
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
         assert value is not None
-        symbols = cheapest(value - mean, index, self._tables, self._worth) if part == "y" else nearest(value - mean)
+        worth = self._worth[run.blocks] if part == "y" else HYPER_WORTH
+        symbols = cheapest(value - mean, index, self._tables, worth)
         self._pending.append(self._pool.submit(self._write, part, symbols, index))
         return symbols
 
@@ -69,15 +70,20 @@ class SymbolReader:
     def __init__(self, coder: SymbolDecoder, tables: ScaleTables) -> None:
         self._coder, self._tables = coder, tables
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8]) -> Symbols:
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
         return self._tables.decode(index, self._coder)
 
 
 class Pass(NamedTuple):
-    """Flat positions [n] in a latent [C, h, w], and the channel of each."""
+    """Flat positions [n] in a latent [C, h, w], and the channel and the place in [h, w] of each."""
 
     where: Positions
     channels: Positions
+    blocks: Positions
+
+
+def _pass(where: Positions, height: int, width: int) -> Pass:
+    return Pass(where, *np.divmod(where, height * width))
 
 
 @lru_cache(maxsize=8)
@@ -88,15 +94,13 @@ def passes(channels: int, height: int, width: int) -> tuple[Pass, Pass]:
     """
     odd = np.indices((height, width)).sum(0) % 2 == 1
     first = np.where(np.arange(channels)[:, None, None] < channels // 2, odd, ~odd).ravel()
-    both = (np.flatnonzero(first), np.flatnonzero(~first))
-    return tuple(Pass(where, where // (height * width)) for where in both)  # type: ignore[return-value]
+    return _pass(np.flatnonzero(first), height, width), _pass(np.flatnonzero(~first), height, width)
 
 
 @lru_cache(maxsize=8)
 def whole(channels: int, height: int, width: int) -> Pass:
     """One pass over everything, for the hyper-latent."""
-    where = np.arange(channels * height * width)
-    return Pass(where, where // (height * width))
+    return _pass(np.arange(channels * height * width), height, width)
 
 
 class LatentPath:
@@ -162,7 +166,7 @@ class LatentPath:
         wanted = None if value is None else value.ravel()[run.where]
         statistics = self._statistics[part]
         shifted = statistics.apply(indices, run.channels) if self._adaptive else indices
-        symbols = port.exchange(part, wanted, means, shifted)
+        symbols = port.exchange(part, wanted, means, shifted, run)
         statistics.update(symbols, indices, run.channels)
         self.checksum = google_crc32c.extend(self.checksum, symbols.astype("<i4").tobytes())
         out.reshape(-1)[run.where] = symbols.astype(np.float32) + means

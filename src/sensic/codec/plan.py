@@ -16,11 +16,13 @@ from sensic.codec.rated import Rated
 from sensic.codec.settings import EncoderSettings, effort_of
 from sensic.codec.target import RateTarget
 from sensic.codec.transcode import (
+    ON_ERROR,
     Destination,
     Source,
     check_options,
     expected_frames,
     refuse_same_file,
+    side_of,
     start_neural,
     start_sensing,
 )
@@ -161,21 +163,23 @@ def plan_decode(
     decoder: str | None = None,
     layers: int | None = None,
     uncertainty: bool = False,
+    on_error: str = ON_ERROR[0],
 ) -> DecodePlan:
     """Check what ``sensic.decode`` would check before it begins, with the same arguments, and say what it would do.
 
     Every checksum of a file is checked, the model is loaded, codec and container are opened; nothing is decoded and
-    nothing written. A pipe loses its beginning. Raises what ``decode`` would.
+    nothing written. With ``on_error`` "conceal" nobody knows how many frames there are. A pipe loses its beginning.
+    Raises what ``decode`` would.
 
     >>> plan = plan_decode("holiday.mkv", "back.mp4", codec="libx264")
     >>> plan.frames, plan.container, plan.codec
     (6, 'mp4', 'libx264')
     """
     refuse_same_file(source, destination)
-    with StreamReader(source) as reader, reader.side() as side:
+    with StreamReader(source) as reader, side_of(reader, on_error) as side:
         header = reader.header
         decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty))
-        index = reader.index() if reader.seekable else None
+        index = reader.index() if reader.seekable and on_error == "fail" else None
         container = container_of(destination, format)
         sink = VideoSink(io.BytesIO(), header.info, codec=codec, options=options, side=side, format=container)
         try:

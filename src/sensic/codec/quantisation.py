@@ -18,6 +18,8 @@ INTRA_WORTH, INTER_WORTH = 40.0, 16.0
 """Bits that a squared error of one quantisation step is worth. A uniform quantiser at its own optimum would pay
 6/ln 2 = 8.7; a frame that others are predicted from is worth more, the first of a group most of all
 (docs/decisions/0009)."""
+HYPER_WORTH = 12.0
+"""The same for a hyper-latent, which is no picture: it only says how probable latents are."""
 
 
 def nearest(residual: Floats) -> Symbols:
@@ -27,10 +29,10 @@ def nearest(residual: Floats) -> Symbols:
     return symbols
 
 
-def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, worth: float) -> Symbols:
+def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, worth: float | Floats) -> Symbols:
     """Like ``nearest``, but one step towards zero where the bits saved are ``worth`` the error added.
 
-    ``index`` [n] names the table that each symbol is coded with.
+    ``index`` [n] names the table that each symbol is coded with; ``worth`` is one for all or one for each.
     """
     symbols = nearest(residual)
     magnitude = np.abs(symbols)
@@ -38,6 +40,7 @@ def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, wo
     size, table = magnitude[where], index[where]
     saved = (tables.cost[table, size] - tables.cost[table, size - 1]) / COST_STEPS
     beyond = np.abs(residual[where]) - size  # the error of rounding; one step lower it is 1 + beyond
-    smaller = where[saved > worth * (1 + 2 * beyond)]
+    price = worth if isinstance(worth, float) else worth[where]
+    smaller = where[saved > price * (1 + 2 * beyond)]
     symbols[smaller] -= np.sign(symbols[smaller])
     return symbols

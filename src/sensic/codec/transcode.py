@@ -227,10 +227,8 @@ def decode(
     6
     """
     refuse_same_file(source, destination)
-    if on_error not in ON_ERROR:
-        raise UsageError(f"on_error is one of {', '.join(ON_ERROR)}, not {on_error!r}")
     concealment: Concealment | None = None
-    with StreamReader(source) as reader, _side(reader, on_error) as side:
+    with StreamReader(source) as reader, side_of(reader, on_error) as side:
         pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty))
         info = reader.header.info
         if on_error == "fail":
@@ -251,7 +249,10 @@ def decode(
     )  # fmt: skip
 
 
-def _side(reader: StreamReader, on_error: str) -> SideStreams:
+def side_of(reader: StreamReader, on_error: str) -> SideStreams:
+    """Sound and subtitles; none where they are damaged too, and that is not to be an error. Raises UsageError."""
+    if on_error not in ON_ERROR:
+        raise UsageError(f"on_error is one of {', '.join(ON_ERROR)}, not {on_error!r}")
     try:
         return reader.side()
     except InputError as error:

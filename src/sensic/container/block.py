@@ -2,7 +2,7 @@
 
 Layout (integers as in ``sensic.container.integers``)::
 
-    byte            version * 32 + flags
+    byte            version * 32 + flags; version 2 where frames may repeat the last picture, else 1
                         flags bit 0    the block starts a group of pictures
                               bit 1    the last block of the stream
                               bit 2    the frames are not equally spaced
@@ -31,7 +31,7 @@ from sensic.container.integers import Cursor, seal, signed_varint, unseal, varin
 from sensic.container.limits import DEFAULT_LIMITS, Limits
 from sensic.errors import DamagedError, UsageError, VersionError
 
-BLOCK_VERSION = 1
+BLOCK_VERSION = 2  # the newest; the oldest that will do is written
 MAX_PTS = 1 << 62
 
 _STARTS_GROUP, _LAST, _UNEVEN = 1, 2, 4
@@ -53,7 +53,8 @@ class Block:
     """Frames and the bytes that decode to them.
 
     ``payload`` is opaque here: one entropy-coded run for all frames. ``sequence`` and ``last`` are set by
-    StreamWriter, so that a reader notices blocks that are missing. Raises UsageError for frames out of order.
+    StreamWriter, so that a reader notices blocks that are missing. ``repeats`` says that frames may show the last
+    picture again (version 2). Raises UsageError for frames out of order.
     """
 
     frames: tuple[FrameRecord, ...]
@@ -61,6 +62,7 @@ class Block:
     payload: bytes
     sequence: int = 0
     last: bool = False
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         if not self.frames and (self.payload or not self.last):
@@ -77,7 +79,8 @@ class Block:
         times, uneven = _pack_times([frame.pts for frame in self.frames])
         mode, durations = _pack_durations(self.frames)
         flags = _STARTS_GROUP * self.starts_group | _LAST * self.last | _UNEVEN * uneven | mode << _DURATIONS_SHIFT
-        head = bytes([BLOCK_VERSION << _VERSION_SHIFT | flags]) + varint(self.sequence) + varint(len(self.frames))
+        version = 2 if self.repeats else 1
+        head = bytes([version << _VERSION_SHIFT | flags]) + varint(self.sequence) + varint(len(self.frames))
         return seal(head + times + durations + varint(len(self.payload)) + self.payload)
 
     @classmethod
@@ -107,6 +110,7 @@ class Block:
                 cursor.take(cursor.left),
                 sequence,
                 bool(flags & _LAST),
+                version > 1,
             )
         except UsageError as error:
             raise DamagedError(f"a block makes no sense: {error}") from error

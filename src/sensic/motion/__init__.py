@@ -6,7 +6,7 @@ in magnitude. The picture at ``p`` is predicted from the previous one at ``p + v
 
 from sensic.motion.coding import MotionCoder
 from sensic.motion.field import BLOCK, LIMIT, Field
-from sensic.motion.search import Candidates, MotionSearch
+from sensic.motion.search import Candidates, MotionSearch, Thoroughness
 from sensic.motion.warp import warp
 
-__all__ = ["BLOCK", "LIMIT", "Candidates", "Field", "MotionCoder", "MotionSearch", "warp"]
+__all__ = ["BLOCK", "LIMIT", "Candidates", "Field", "MotionCoder", "MotionSearch", "Thoroughness", "warp"]

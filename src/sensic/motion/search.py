@@ -7,7 +7,7 @@ a grid of 64-pixel blocks, then 32, then 16, since a fine grid alone never lets 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 from typing import TypeVar
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from sensic.motion.coding import MotionCoder
 from sensic.motion.field import BLOCK, LIMIT, Field, Plane
+from sensic.motion.fitting import Fitting
+from sensic.motion.pricing import FAR, PAIR, TEMPORAL
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -32,12 +34,38 @@ CHUNK = 16384
 LAMBDA = 3.0
 """Differences per bit, as a multiple of the square root of squared differences per bit. Between 3 and 6 the total cost
 (motion, residual and error) hardly changes; less error is the better choice, since it goes on into later pictures."""
-_FAR = 127
-_distance = np.arange(_FAR + 1)
-PAIR = np.where(_distance > 0, 0.5 * (2.0 + 1.3 * np.log2(1 + _distance)), 0).astype(np.float32)
-"""Bits for two neighbours whose vectors differ by so many quarter pixels."""
-TEMPORAL = 1.5
-"""Bits for a block whose vector differs from its last one."""
+FITTED = 2.5
+"""Squared error that a bit has to save when vectors are fitted, as a multiple of what it is worth: bits are guessed
+there, and too few for vectors that go their own ways."""
+
+
+@dataclass(frozen=True)
+class Thoroughness:
+    """How hard the search tries.
+
+    ``dense`` flow or a coarser one; blocks of ``scales`` × 16 pixels, largest first, with so many ``sweeps`` over each;
+    ``nudged``: the flow's vectors are also tried half and quarter pixels aside; ``measured``: whether the last field
+    should be repeated is decided by real bits, not a guess; ``rounds`` of fitting to the warp, ``by_turns`` or not.
+    """
+
+    dense: bool = True
+    scales: tuple[int, ...] = (4, 2, 1)
+    sweeps: int = 2
+    nudged: bool = False
+    measured: bool = True
+    rounds: int = 2
+    by_turns: bool = False
+
+
+_REALTIME = Thoroughness(dense=False, scales=(2, 1), sweeps=1, measured=False, rounds=0)
+_FAST = replace(_REALTIME, rounds=1)
+_SLOW = Thoroughness(rounds=4, by_turns=True)
+_BEST = Thoroughness(sweeps=3, nudged=True, rounds=10, by_turns=True)
+THOROUGHNESS = (
+    _REALTIME, _REALTIME, _FAST, _FAST, Thoroughness(), Thoroughness(),
+    replace(_SLOW, rounds=2), _SLOW, replace(_SLOW, rounds=8), _BEST,
+)  # fmt: skip
+"""By effort."""
 
 
 DEAREST = 8
@@ -138,18 +166,18 @@ class _Fit:
 class MotionSearch:
     """Finds one vector per 16×16 block of pictures of ``width`` × ``height`` (multiples of 16).
 
-    ``effort`` 0..9: how dense the flow and how many the sweeps.
+    ``effort`` 0..9 or what else is to be tried.
     """
 
-    def __init__(self, width: int, height: int, effort: int = 5) -> None:
+    def __init__(self, width: int, height: int, effort: int | Thoroughness = 5) -> None:
         if width % BLOCK or height % BLOCK or width < BLOCK or height < BLOCK:
             raise ValueError(f"width and height are multiples of {BLOCK}, not {width}x{height}")
         self._shape = (height // BLOCK, width // BLOCK)
-        self._sweeps = 1 if effort <= 2 else 2 if effort <= 6 else 3
-        self._refine = effort >= 7
-        preset = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if effort <= 2 else cv2.DISOPTICAL_FLOW_PRESET_FAST
+        self._effort = THOROUGHNESS[effort] if isinstance(effort, int) else effort
+        dense = self._effort.dense
+        preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if dense else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
         self._flow = cv2.DISOpticalFlow.create(preset)
-        self._grids = [_Grid(height, width, scale) for scale in (4, 2, 1)]
+        self._grids = [_Grid(height, width, scale) for scale in self._effort.scales]
 
     def flow(self, current: Plane, previous: Plane) -> Candidates:
         """What moved from ``previous`` to ``current``, source luma uint8 [H, W]. Independent of earlier calls."""
@@ -182,22 +210,40 @@ class MotionSearch:
             start = field.repeat(zoom, 1).repeat(zoom, 2)[:, :h, :w]
             proposals = [_vectors(f) for f in (start, candidates.fields[grid.scale], last, np.zeros_like(last))]
             fit = _Fit(grid, current, reference)
-            if grid.scale == 1 and self._refine:
+            if grid.scale == 1 and self._effort.nudged:
                 proposals.append(fit.refined(proposals[1]))
-            chosen = _Descent(fit, np.stack(proposals), _vectors(last), weight).run(self._sweeps)
+            chosen = _Descent(fit, np.stack(proposals), _vectors(last), weight).run(self._effort.sweeps)
             field = np.ascontiguousarray(chosen.T).reshape(2, h, w)
-        return field if coder is None else _worthwhile(field, previous, fit, coder, weight)
+        if coder is not None:
+            field = _worthwhile(field, previous, fit, coder if self._effort.measured else None, weight)
+        if not self._effort.rounds:
+            return field
+        return self._fitted(Fitting(current, reference), field, previous, 1 / trade_off(quality), coder)
+
+    def _fitted(
+        self, fitting: Fitting, field: Field, previous: Field, weight: float, coder: MotionCoder | None
+    ) -> Field:
+        """``field`` fitted to the warp, where a bit is worth a squared error of ``weight``."""
+        rounds, by_turns = self._effort.rounds, self._effort.by_turns
+        fitted = fitting.fit(field, previous, FITTED * weight, rounds, by_turns=by_turns)
+        if fitted is field or coder is None or not by_turns:
+            return fitted
+        costs = [fitting.error(one) + weight * coder.measure(one) for one in (fitted, field)]
+        return fitted if costs[0] < costs[1] else field
 
 
-def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder, weight: float) -> Field:
-    """``field``, or ``previous`` where repeating that costs next to nothing and predicts nearly as well.
+def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder | None, weight: float) -> Field:
+    """``field``, or ``previous`` where repeating that costs next to nothing and predicts nearly as well. What ``field``
+    costs is what ``coder`` says, or a guess.
 
     Block by block it never would: the first of many blocks to change its mind gains little.
     """
     blocks = np.arange(field[0].size)
     gain = float((fit.errors(blocks, _vectors(previous)) - fit.errors(blocks, _vectors(field))).sum())
     most = DEAREST * int((field != previous).any(0).sum())  # so that the bits are counted only where it is close
-    return field if gain > weight * most or gain > weight * coder.measure(field) else previous
+    if gain > weight * most or (coder and gain > weight * coder.measure(field)):
+        return field
+    return previous
 
 
 class _Descent:
@@ -248,7 +294,7 @@ class _Descent:
     def _bits(self, vectors: Vectors, near: Vectors, last: Vectors) -> Floats:
         """About what the vectors [k, n, 2] cost among their neighbours' [4, n, 2]: [k, n]."""
         apart = np.abs(vectors[:, None, :, 0] - near[..., 0]) + np.abs(vectors[:, None, :, 1] - near[..., 1])
-        pairs = PAIR[np.minimum(apart, _FAR)].sum(1)
+        pairs = PAIR[np.minimum(apart, FAR)].sum(1)
         changed = _keys(vectors) != _keys(last)
         return np.asarray(self._fit.grid.scale * pairs + np.float32(TEMPORAL) * changed, np.float32)
 
