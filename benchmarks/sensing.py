@@ -18,6 +18,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -39,7 +40,8 @@ from sensic.video.planes import frame_of, planes_of
 Pictures = NDArray[np.uint8]  # [frames, H, W]
 
 RATES = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
-QUALITIES = range(11, 48, 3)
+LOWEST, HIGHEST, EVERY = 11, 47, 3
+"""Qualities that are measured."""
 JPEG_QUALITIES = (2, 4, 6, 9, 13, 18, 25, 35, 50, 65, 80, 90)
 CRFS = range(14, 51, 4)
 _RATE = Fraction(25)
@@ -80,10 +82,10 @@ def frames_of(pictures: Pictures) -> list[Frame]:
 
 
 def sensing(
-    pictures: Pictures, path: Path, settings: SensingSettings, decoders: dict[str, Model | None], name: str
+    pictures: Pictures, path: Path, settings: SensingSettings, decoders: dict[str, Model | None], name: str, every: int
 ) -> Measured:
     info = VideoInfo(width=pictures.shape[2], height=pictures.shape[1], time_base=1 / _RATE, rate=_RATE)
-    for quality in QUALITIES:
+    for quality in range(LOWEST, HIGHEST + 1, every):
         header = StreamHeader(settings.pack(), quality, settings.frames, info, profile="sensing")
         with StreamWriter(path, header) as writer:
             for block in SensingEncoder(settings, 8, quality).blocks(frames_of(pictures)):
@@ -129,27 +131,37 @@ def x264(pictures: Pictures, path: Path, gop: int, name: str) -> Measured:
         yield name, Point(f"crf {crf}", 8 * raw.stat().st_size / pictures.size, psnr(found, pictures))
 
 
-def coders(model: Model | None, full: bool) -> list[Callable[[Pictures, Path], Measured]]:
+Coder = Callable[[Pictures, Path], Measured]
+
+
+def coders(model: Model | None, full: bool, every: int) -> dict[str, Coder]:
+    """What is measured, by the beginning of its rows' names."""
     decoders: dict[str, Model | None] = {"linear": None}
     if full:
         decoders["tv"] = None
     if model is not None:
         decoders["learned"] = model
     plain: dict[str, Model | None] = {"linear": None}
-    found: list[Callable[[Pictures, Path], Measured]] = [
-        lambda x, path: sensing(x, path, SensingSettings(), decoders, "WHT, 4 frames"),
-        lambda x, path: sensing(x, path, SensingSettings(frames=1), plain, "WHT, 1 frame"),
-        jpeg,
-        lambda x, path: x264(x, path, 1, "x264 intra, medium"),
-        lambda x, path: x264(x, path, 32, "x264 with motion, medium"),
-    ]
+    measured = {
+        "WHT, 4 frames": (SensingSettings(), decoders),
+        "WHT, 1 frame": (SensingSettings(frames=1), plain),
+        "learned ternary, 4 frames": (SensingSettings("learned_ternary"), plain),
+    }
     if full:
-        found += [
-            lambda x, path: sensing(x, path, SensingSettings(protect=True), plain, "WHT, 4 frames, protected"),
-            lambda x, path: sensing(x, path, SensingSettings(mcu=True), plain, "WHT, 4 frames, Golomb–Rice"),
-            lambda x, path: sensing(x, path, SensingSettings(frames=1, mcu=True), plain, "WHT, 1 frame, Golomb–Rice"),
-            lambda x, path: sensing(x, path, SensingSettings("scrambled", 4), plain, "scrambled"),
-        ]
+        measured |= {
+            "learned ternary, 1 frame": (SensingSettings("learned_ternary", 1), plain),
+            "WHT, 4 frames, protected": (SensingSettings(protect=True), plain),
+            "WHT, 4 frames, Golomb–Rice": (SensingSettings(mcu=True), plain),
+            "WHT, 1 frame, Golomb–Rice": (SensingSettings(frames=1, mcu=True), plain),
+            "scrambled": (SensingSettings("scrambled", 4), plain),
+        }
+    found: dict[str, Coder] = {
+        name: partial(sensing, settings=settings, decoders=shown, name=name, every=every)
+        for name, (settings, shown) in measured.items()
+    }
+    found["JPEG"] = jpeg
+    for name, gop in (("x264 intra, medium", 1), ("x264 with motion, medium", 32)):
+        found[name] = partial(x264, gop=gop, name=name)
     return found
 
 
@@ -180,11 +192,13 @@ def main(
     frames: Annotated[int | None, typer.Option(help="Frames of each; all by default.", min=1)] = None,
     model: Annotated[str | None, typer.Option(help="A model of the sensing profile, for the learned decoder.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Every operator, coder and decoder.")] = False,
+    only: Annotated[str, typer.Option(help="Coders whose name begins so.")] = "",
+    every: Annotated[int, typer.Option(help="From one quality to the next.", min=1)] = EVERY,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     loaded = Model.load(model) if model is not None else None
     results: dict[str, dict[str, list[Point]]] = {}
-    chosen = coders(loaded, full)
+    chosen = [coder for name, coder in coders(loaded, full, every).items() if name.startswith(only)]
     with tempfile.TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("measuring", total=len(sources) * len(chosen))
         for source in sources:

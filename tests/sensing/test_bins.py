@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sensic.sensing.bins import Bins, project, rounded
-from sensic.sensing.operators import WalshHadamard
+from sensic.sensing.operators import LearnedTernary, WalshHadamard
 from sensic.sensing.quantiser import Quantiser
 
 Pictures = NDArray[np.int64]
@@ -39,6 +39,19 @@ def test_projected_samples_lie_in_the_bins_exactly(seed: int, frames: int, quali
     measured = operator.forward(whole) + operator.forward((out - whole) * operator.gain) / operator.gain
     assert (measured == np.rint(measured)).all()
     assert not bins.outside(measured).any()
+
+
+@given(st.integers(0, 2**31), st.sampled_from([1, 2, 4]), st.integers(0, 63))
+def test_of_the_learned_transform_but_for_the_rounding_of_floats(seed: int, frames: int, quality: int) -> None:
+    operator = LearnedTernary(frames)
+    quantiser = Quantiser(operator, 8, quality)
+    symbols = quantiser.symbols(operator.forward(noise(seed, frames)))
+    bins = quantiser.bins(symbols, np.ones(operator.bands, np.bool_))
+    out = project(np.random.default_rng(seed).normal(128, 300, (frames, 16, 24)), bins, operator)
+    whole = np.floor(out)
+    fine = np.rint((out - whole) * 2**20)  # so that the integer operator measures them
+    measured = operator.forward(whole) + operator.forward(fine) / 2**20
+    assert np.abs(measured - bins.clip(measured)).max() < 0.5
 
 
 @given(st.integers(0, 2**31), st.integers(0, 40))

@@ -10,13 +10,14 @@ import sensic
 from sensic.errors import UsageError
 from sensic.sensing import SensingSettings, measure_budget
 from sensic.sensing.budget import additions
-from sensic.sensing.operators import Scrambled, WalshHadamard
+from sensic.sensing.operators import LearnedTernary, Scrambled, WalshHadamard
 from tests.codec.pictures import write_video
 
 
 @pytest.mark.parametrize(("frames", "most"), [(1, 6), (2, 7), (4, 8)])
 def test_at_most_eight_additions(frames: int, most: int) -> None:
     assert additions(WalshHadamard(frames)) == WalshHadamard(frames).additions == most
+    assert additions(LearnedTernary(frames)) == LearnedTernary(frames).additions == most - 0.5
     assert additions(Scrambled()) == Scrambled().additions == 8
 
 

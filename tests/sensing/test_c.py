@@ -80,6 +80,7 @@ class Job:
     quality: int
     coder: str = "range"
     protect: bool = False
+    operator: str = "wht"
     count: int = 1
     contrast: float = 1.0
     seed: int = 0
@@ -103,10 +104,10 @@ class Job:
                 file.write(b"".join(plane[frame].tobytes() for plane in planes))
             file.flush()
             words = (self.width, self.height, self.depth, self.frames, self.quality, self.coder)
-            return run(program, file.name, *words, "protect" if self.protect else "plain", room)
+            return run(program, file.name, *words, "protect" if self.protect else "plain", room, self.operator)
 
     def in_python(self, planes: Planes) -> bytes:
-        settings = SensingSettings(frames=self.frames, mcu=self.coder == "rice", protect=self.protect)
+        settings = SensingSettings(self.operator, self.frames, mcu=self.coder == "rice", protect=self.protect)
         encoder = SensingEncoder(settings, self.depth, self.quality)
         y, u, v = planes
         frames = [Frame(y[i], u[i], v[i], self.depth, i, Fraction(1, 25)) for i in range(self.count)]
@@ -122,6 +123,7 @@ jobs = st.builds(
     quality=st.integers(0, 63),
     coder=st.sampled_from(["range", "rice"]),
     protect=st.booleans(),
+    operator=st.sampled_from(["wht", "learned_ternary"]),
     count=st.integers(1, 5),
     contrast=st.sampled_from([0.0, 0.1, 1.0, 10.0, 1000.0]),
     seed=st.integers(0, 1 << 16),
@@ -132,6 +134,7 @@ jobs = st.builds(
 @given(job=jobs)
 @example(Job(131, 17, 10, 4, 63, count=4, contrast=1000.0))  # the largest symbols there are
 @example(Job(131, 17, 10, 4, 63, "rice", count=4, contrast=1000.0))
+@example(Job(131, 17, 10, 4, 63, operator="learned_ternary", count=4, contrast=1000.0))
 @example(Job(8, 8, 8, 1, 0, contrast=0.0))  # empty bodies
 def test_c_and_python_write_the_same(sanitized: Path, small: Path, job: Job) -> None:
     planes = job.planes()

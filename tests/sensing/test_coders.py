@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 from sensic.errors import DamagedError
 from sensic.sensing import contexts, golomb, range_coder
 from sensic.sensing.layout import layers
-from sensic.sensing.operators import Operator, Scrambled, WalshHadamard
+from sensic.sensing.operators import LearnedTernary, Operator, Scrambled, WalshHadamard
 from sensic.sensing.prediction import Geometry, Symbols
 
 CODERS = pytest.mark.parametrize("coder", [contexts, golomb], ids=["range", "golomb"])
-OPERATORS: list[Operator] = [WalshHadamard(1), WalshHadamard(2), WalshHadamard(4), Scrambled(1, 50, 2)]
+OPERATORS: list[Operator] = [
+    WalshHadamard(1),
+    WalshHadamard(2),
+    WalshHadamard(4),
+    LearnedTernary(4),
+    Scrambled(1, 50, 2),
+]
 SHAPES = [((1, 1), (1, 1)), ((2, 3), (1, 2)), ((5, 4), (3, 2)), ((1, 9), (1, 5))]
 
 

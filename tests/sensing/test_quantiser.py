@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensic.errors import UsageError
-from sensic.sensing.operators import Scrambled, WalshHadamard
+from sensic.sensing.operators import LearnedTernary, Operator, Scrambled, WalshHadamard
 from sensic.sensing.quantiser import QUALITIES, Quantiser
 
-OPERATORS = [WalshHadamard(1), WalshHadamard(2), WalshHadamard(4), Scrambled(1)]
+OPERATORS: list[Operator] = [WalshHadamard(1), WalshHadamard(2), WalshHadamard(4), LearnedTernary(4), Scrambled(1)]
 
 
 @given(
@@ -20,7 +20,7 @@ OPERATORS = [WalshHadamard(1), WalshHadamard(2), WalshHadamard(4), Scrambled(1)]
     st.integers(0, QUALITIES - 1),
     st.lists(st.integers(-(2**18), 2**18), min_size=1, max_size=20),
 )
-def test_a_measurement_is_in_its_bin(operator: WalshHadamard, depth: int, quality: int, values: list[int]) -> None:
+def test_a_measurement_is_in_its_bin(operator: Operator, depth: int, quality: int, values: list[int]) -> None:
     quantiser = Quantiser(operator, depth, quality)
     y = np.broadcast_to(np.array(values), (operator.bands, 1, len(values)))
     symbols = quantiser.symbols(y)
@@ -34,7 +34,7 @@ def test_a_measurement_is_in_its_bin(operator: WalshHadamard, depth: int, qualit
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda one: f"{one.kind}-{one.frames}")
-def test_qualities_go_from_coarse_to_whole_measurements(operator: WalshHadamard) -> None:
+def test_qualities_go_from_coarse_to_whole_measurements(operator: Operator) -> None:
     y = np.broadcast_to(np.arange(-3000, 3000, 3), (operator.bands, 1, 2000))
     sums = [int(np.abs(Quantiser(operator, 8, quality).symbols(y)).sum()) for quality in range(QUALITIES)]
     assert sums == sorted(sums)

@@ -75,6 +75,44 @@ def test_whole_measurements_are_lossless(
         np.testing.assert_array_equal(video[3].y, list(pictures(5, width, height, depth))[3].y)
 
 
+@pytest.mark.parametrize("mcu", [False, True], ids=["range", "mcu"])
+@pytest.mark.parametrize("frames", [1, 2, 4])
+@pytest.mark.parametrize(("width", "height", "depth"), [(64, 48, 8), (33, 17, 10)])
+def test_whole_measurements_of_the_learned_transform_are_lossless(
+    tmp_path: Path, mcu: bool, frames: int, width: int, height: int, depth: int
+) -> None:
+    source = write_video(tmp_path / "source.mkv", 5, width, height, depth)
+    stream, settings = tmp_path / "stream.mkv", SensingSettings("learned_ternary", frames, mcu=mcu)
+    sensic.encode(source, stream, quality=63, profile="sensing", sensing=settings)
+    assert sensic.verify(stream, reference=source).psnr == (float("inf"),) * 3
+    assert sensic.probe(stream).sensing == settings
+
+
+def test_a_learned_transform_has_every_decoder_but_the_network(tmp_path: Path, video: Path) -> None:
+    stream, settings = tmp_path / "stream.mkv", SensingSettings("learned_ternary", protect=True)
+    sensic.encode(video, stream, quality=32, profile="sensing", sensing=settings)
+    found = {}
+    for decoder in ("linear", "tv"):
+        sensic.decode(stream, tmp_path / "back.mkv", decoder=decoder)
+        with sensic.video.VideoSource(tmp_path / "back.mkv") as back:
+            found[decoder] = psnr(list(back), list(pictures(FRAMES)))
+    assert found["tv"] > found["linear"] - 0.5 > 20
+    for arguments in ({"decoder": "learned"}, {"uncertainty": True}, {"model": "sensing"}):
+        with pytest.raises(UsageError, match="for the operator wht, not learned_ternary: try linear"):
+            sensic.decode(stream, tmp_path / "never.mkv", **arguments)
+    assert not (tmp_path / "never.mkv").exists()
+
+
+def test_another_learned_transform_is_refused() -> None:
+    packed = SensingSettings("learned_ternary").pack()
+    assert packed[0] == 3
+    assert SensingSettings.unpack(packed) == SensingSettings("learned_ternary")
+    with pytest.raises(VersionError, match=f"learned_ternary {bytes(16).hex()}; this Sensic has 25b3c888"):
+        SensingSettings.unpack(packed[:16] + bytes(16))
+    with pytest.raises(VersionError, match="newer"):
+        SensingSettings.unpack(b"\x02" + packed[1:])
+
+
 def test_scrambled_keeps_all_or_less(tmp_path: Path, video: Path) -> None:
     stream, quality = tmp_path / "stream.mkv", []
     for measurements in (64, 128, 256):
@@ -120,7 +158,17 @@ def test_noise_sweep() -> None:
     assert rates[-1] > 1.5 * rates[0]
 
 
-@pytest.mark.parametrize("settings", [SensingSettings(frames=1), SensingSettings(), SensingSettings(mcu=True)], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SensingSettings(frames=1),
+        SensingSettings(),
+        SensingSettings(mcu=True),
+        SensingSettings("learned_ternary"),
+        SensingSettings("learned_ternary", 1),
+    ],
+    ids=str,
+)
 def test_a_prefix_is_a_coarser_picture(settings: SensingSettings) -> None:
     source = list(pictures(8, 96, 64))
     groups = coded(source, 44, settings)
@@ -323,6 +371,7 @@ def test_wrong_ways_to_decode(tmp_path: Path, video: Path, arguments: dict[str, 
         {"frames": 3},
         {"seed": 1},
         {"measurements": 100},
+        {"operator": "learned_ternary", "seed": 1},
         {"operator": "scrambled", "measurements": 0},
         {"operator": "scrambled", "seed": 2**64},
     ],

@@ -84,8 +84,8 @@ def encode(
         str | None,
         typer.Option(
             "--operator",
-            help="What measures: wht or scrambled.",
-            autocompletion=completion.words("wht", "scrambled"),
+            help="What measures: wht, scrambled or learned_ternary.",
+            autocompletion=completion.words("wht", "scrambled", "learned_ternary"),
             rich_help_panel=_SENSING,
         ),
     ] = None,

@@ -53,9 +53,12 @@ def _lines(found: StreamInfo) -> list[tuple[str, str]]:
 
 
 def _operator(sensing: SensingSettings) -> str:
-    scrambled = f", seed {sensing.seed}, {sensing.measurements} measurements" if sensing.operator == "scrambled" else ""
+    which = {
+        "scrambled": f", seed {sensing.seed}, {sensing.measurements} measurements",
+        "learned_ternary": f" {sensing.built.spec.get('model')}",
+    }.get(sensing.operator, "")
     coder = "Golomb–Rice" if sensing.mcu else "range coder"
-    return f"{sensing.operator}{scrambled}, {sensing.frames} frames together, {coder}{', protected' * sensing.protect}"
+    return f"{sensing.operator}{which}, {sensing.frames} frames together, {coder}{', protected' * sensing.protect}"
 
 
 def _bit_rate(count: int, seconds: float) -> str:

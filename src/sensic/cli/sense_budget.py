@@ -20,7 +20,12 @@ def sense_budget(
     quality: Annotated[int, typer.Option("--quality", "-q", help="0 (smallest) to 63 (best).")] = 32,
     frames: Annotated[int, typer.Option("--frames", help="Frames measured together: 1, 2 or 4.")] = 4,
     operator: Annotated[
-        str, typer.Option("--operator", help="wht or scrambled.", autocompletion=completion.words("wht", "scrambled"))
+        str,
+        typer.Option(
+            "--operator",
+            help="wht, scrambled or learned_ternary.",
+            autocompletion=completion.words("wht", "scrambled", "learned_ternary"),
+        ),
     ] = "wht",
     mcu: Annotated[bool, typer.Option("--mcu", help="Golomb–Rice codes.")] = False,
     count: Annotated[int, typer.Option("--count", metavar="N", help="Count in the first N frames.")] = 8,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.sensing.operators import WalshHadamard
+from sensic.sensing.operators import Transform, WalshHadamard
 
 BLOCK = WalshHadamard.block
 _ROUNDS = 32
@@ -46,17 +46,17 @@ class Bins:
         return beyond
 
 
-def project(samples: NDArray[Any], bins: Bins, operator: WalshHadamard) -> NDArray[np.float64]:
-    """Samples [frames, H, W] whose measurements are whole numbers inside the bins, exactly, and as near to ``samples``
-    as such can be.
+def project(samples: NDArray[Any], bins: Bins, operator: Transform) -> NDArray[np.float64]:
+    """Samples [frames, H, W] whose measurements are whole numbers inside the bins, and as near to ``samples`` as such
+    can be.
 
-    They are multiples of 1/gain, a power of two, and so is all on the way: no number is rounded but the measurements.
+    With wht they are multiples of 1/gain, a power of two, and so is all on the way: no number is rounded but the
+    measurements. With learned_ternary, whose rows have other norms, the measurements are off by the rounding of floats.
     """
     whole = np.floor(samples)
     fine = np.rint((samples - whole) * operator.gain)  # in 1/gain: so that no sum overflows int32
     measured = operator.forward(whole) + np.rint(operator.forward(fine) / operator.gain)
-    projected: NDArray[np.float64] = operator.adjoint(bins.clip(measured)) / operator.gain
-    return projected
+    return operator.inverse(bins.clip(measured))
 
 
 def rounded(

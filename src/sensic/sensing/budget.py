@@ -13,7 +13,7 @@ import numpy as np
 from sensic.errors import InputError, UsageError
 from sensic.sensing import contexts
 from sensic.sensing.encoder import SensingEncoder
-from sensic.sensing.operators import Scrambled, WalshHadamard
+from sensic.sensing.operators import Scrambled, Transform
 from sensic.sensing.operators.walsh_hadamard import butterflies
 from sensic.sensing.prediction import Geometry
 from sensic.sensing.range_coder import RAW
@@ -150,14 +150,16 @@ class _Counted:
         _Counted.operations += 1
         return self
 
-    __add__ = __sub__ = _operation
+    __add__ = __sub__ = __rsub__ = _operation
 
 
-def additions(operator: WalshHadamard | Scrambled) -> float:
-    """Of the transform, per sample, counted: its butterflies are done with numbers that count."""
-    shape = (operator.frames, 8, 8) if isinstance(operator, WalshHadamard) else (operator.gain,)
-    block = np.full(shape, _Counted(), object)
+def additions(operator: Transform | Scrambled) -> float:
+    """Of the transform, per sample, counted: it is done with numbers that count."""
+    ordered = isinstance(operator, Transform)
+    block = np.full((operator.frames, operator.block, operator.block) if ordered else operator.gain, _Counted(), object)
     _Counted.operations = 0
-    for axis in range(block.ndim):
-        block = butterflies(block, axis)
+    if isinstance(operator, Transform):
+        operator.transform(block)
+    else:
+        butterflies(block, 0)
     return _Counted.operations / block.size

@@ -9,7 +9,7 @@ import numpy as np
 from sensic.sensing.bins import Bins
 from sensic.sensing.layout import layers
 from sensic.sensing.linear import Points, reconstruction_points
-from sensic.sensing.operators import Operator, WalshHadamard
+from sensic.sensing.operators import Operator, Transform
 
 
 def concealed(groups: Iterable[Sequence[Bins]], operator: Operator, middle: int) -> Iterator[list[Points]]:
@@ -20,8 +20,8 @@ def concealed(groups: Iterable[Sequence[Bins]], operator: Operator, middle: int)
     group, so that a live stream comes without delay.
     """
     grey = operator.forward(np.full((operator.frames, operator.block, operator.block), middle)).astype(np.float64)
-    walsh = isinstance(operator, WalshHadamard)
-    coarse = [band for sub in layers(operator)[0] for band in sub.bands] if walsh else []
+    ordered = isinstance(operator, Transform)
+    coarse = [band for sub in layers(operator)[0] for band in sub.bands] if ordered else []
     before: list[Points | None] = [None] * 3
     source = iter(groups)
     current = next(source, None)

@@ -20,7 +20,7 @@ from sensic.sensing.concealment import concealed
 from sensic.sensing.layout import layers
 from sensic.sensing.learned import LearnedDecoder, Recovered, deviation_map
 from sensic.sensing.linear import Points
-from sensic.sensing.operators import WalshHadamard
+from sensic.sensing.operators import Transform, WalshHadamard
 from sensic.sensing.packets import Packet, split
 from sensic.sensing.prediction import Geometry
 from sensic.sensing.quantiser import Quantiser
@@ -115,8 +115,10 @@ class SensingDecoder:
             model = Model.load(SENSING) if model is None else model
         elif model is not None:
             raise UsageError(f"the learned decoder takes a model, {decoder} takes none")
-        if decoder == "tv" and not isinstance(self._operator, WalshHadamard):
-            raise UsageError("the decoder tv is for the operator wht")
+        if decoder == "tv" and not isinstance(self._operator, Transform):
+            raise UsageError("the decoder tv is for the operators wht and learned_ternary")
+        if decoder == "learned" and not isinstance(self._operator, WalshHadamard):
+            raise UsageError(f"the learned decoder is for the operator wht, not {self._operator.kind}: try linear")
         self._keep, self._uncertainty = most if keep is None else keep, uncertainty
         self._learned = LearnedDecoder(model, threads or 0) if model is not None else None
         self._decoder = decoder
@@ -144,7 +146,7 @@ class SensingDecoder:
 
     def _samples(self, points: Points, bins: Bins) -> NDArray[np.float64]:
         samples = linear.recover(points, self._operator)
-        if self._decoder == "tv" and isinstance(self._operator, WalshHadamard):
+        if self._decoder == "tv" and isinstance(self._operator, Transform):
             samples = total_variation.within_bins(samples, bins, self._operator)
         return samples
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from sensic.sensing.operators import Operator, WalshHadamard
+from sensic.sensing.operators import Operator, Transform, WalshHadamard
 
 _SIDE = WalshHadamard.block
 _PARTS, _TOGETHER, _ANY_CLASS = 4, 16, 11
@@ -33,7 +33,7 @@ Layer = tuple[SubBand, ...]
 
 def layers(operator: Operator) -> tuple[Layer, ...]:
     """From coarse to fine; every band is in one of them."""
-    return _walsh_hadamard(operator.frames) if isinstance(operator, WalshHadamard) else _even(operator.bands)
+    return _sequencies(operator.frames) if isinstance(operator, Transform) else _even(operator.bands)
 
 
 def level(sequency: int) -> int:
@@ -42,7 +42,7 @@ def level(sequency: int) -> int:
 
 
 @cache
-def _walsh_hadamard(frames: int) -> tuple[Layer, ...]:
+def _sequencies(frames: int) -> tuple[Layer, ...]:
     found: dict[tuple[int, int, int, int], list[int]] = {}
     for t in range(frames):
         for v in range(_SIDE):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensic.sensing.bins import Bins
-from sensic.sensing.operators import Scrambled, WalshHadamard
+from sensic.sensing.operators import Scrambled, Transform
 
 Points = NDArray[np.float64]
 
@@ -32,7 +32,6 @@ def reconstruction_points(bins: Bins) -> Points:
     return np.where(some & bins.arrived[:, None, None], points, 0.0)
 
 
-def recover(points: Points, operator: WalshHadamard | Scrambled) -> NDArray[np.float64]:
-    """Samples [frames, H, W] of measurements [bands, h, w]: the least that fit, Aᵀ y / gain."""
-    samples: NDArray[np.float64] = operator.adjoint(points) / operator.gain
-    return samples
+def recover(points: Points, operator: Transform | Scrambled) -> NDArray[np.float64]:
+    """Samples [frames, H, W] of measurements [bands, h, w]: the least that fit."""
+    return operator.inverse(points)

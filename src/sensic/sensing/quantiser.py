@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sensic.errors import UsageError
 from sensic.sensing.bins import Bins
-from sensic.sensing.operators import Operator, WalshHadamard
+from sensic.sensing.operators import Operator, Transform
 
 Ints = NDArray[np.int64]
 
@@ -26,16 +26,16 @@ class Quantiser:
     def __init__(self, operator: Operator, depth: int, quality: int) -> None:
         if not 0 <= quality < QUALITIES:
             raise UsageError(f"quality is 0 to {QUALITIES - 1}, not {quality}")
-        walsh = isinstance(operator, WalshHadamard)
-        unit = 3 if walsh and operator.frames <= 2 else 4
+        ordered = isinstance(operator, Transform)
+        unit = 3 if ordered and operator.frames <= 2 else 4
         octave, place = divmod(QUALITIES - 2 - quality, len(ROUNDING))
         lossless = quality == QUALITIES - 1
         self.shift = 0 if lossless else unit + depth - 8 + octave
         rounding = 0 if lossless else ROUNDING[place] << self.shift >> 6
         self._rounding = np.full((operator.bands, 1, 1), rounding, np.int64)
-        if walsh:
+        if ordered:
             self._rounding[0] = 1 << self.shift >> 1
-        self.first_mean = (operator.gain << depth - 1 >> self.shift) if isinstance(operator, WalshHadamard) else 0
+        self.first_mean = (operator.gain << depth - 1 >> self.shift) if isinstance(operator, Transform) else 0
 
     @property
     def step(self) -> int:

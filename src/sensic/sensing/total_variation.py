@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sensic.errors import UsageError
 from sensic.sensing.bins import Bins, project
-from sensic.sensing.operators import Cacti, WalshHadamard
+from sensic.sensing.operators import Cacti, Transform
 
 DENOISING_STEPS = 5
 """Of Chambolle's iteration, per turn. More of them are no better (Drop: 34.28 dB with 5, 33.59 dB with 20)."""
@@ -52,7 +52,7 @@ def gap_tv(
 
 
 def within_bins(
-    frames: NDArray[Any], bins: Bins, operator: WalshHadamard, *, iterations: int = 5, weight: float = 0.015
+    frames: NDArray[Any], bins: Bins, operator: Transform, *, iterations: int = 5, weight: float = 0.015
 ) -> NDArray[np.float64]:
     """Frames [frames, H, W] near the given ones, with less total variation, whose measurements lie in their ``bins``.
 

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from sensic.errors import UsageError
 from sensic.sensing.operators import Cacti, LearnedTernary, Operator, Scrambled, WalshHadamard, operator
 from sensic.sensing.operators.generator import SplitMix64
+from sensic.sensing.operators.ternary import MATRIX, Additions, parsed
+from sensic.sensing.operators.walsh_hadamard import hadamard
 
+MODEL = "25b3c88888170d6ad246613dee84e850"
 MASKS = np.random.default_rng(5).integers(0, 2, (8, 32, 48)).astype(np.uint8)
-ROWS = np.random.default_rng(6).integers(-1, 2, (40, 128)).astype(np.int8)
 OPERATORS: list[Operator] = [
     WalshHadamard(1),
     WalshHadamard(2),
@@ -23,7 +26,9 @@ OPERATORS: list[Operator] = [
     Scrambled(seed=3),
     Scrambled(seed=2**64 - 1, measurements=100, frames=2),
     Cacti(MASKS),
-    LearnedTernary(ROWS, frames=2),
+    LearnedTernary(1),
+    LearnedTernary(2),
+    LearnedTernary(4),
 ]
 
 
@@ -119,7 +124,9 @@ def test_sparse_signals_come_back_from_few_scrambled_measurements(sparsity: int,
         np.testing.assert_allclose(found, signal, atol=1e-6)
 
 
-@pytest.mark.parametrize("one", [WalshHadamard(4), Scrambled(3, 100, 2), Cacti.seeded(4, 3, 16)], ids=name)
+@pytest.mark.parametrize(
+    "one", [WalshHadamard(4), Scrambled(3, 100, 2), Cacti.seeded(4, 3, 16), LearnedTernary(4)], ids=name
+)
 def test_a_spec_is_all_it_takes(one: Operator) -> None:
     again = operator(one.spec)
     x = np.random.default_rng(0).integers(0, 256, (one.frames, 16, 16))
@@ -138,7 +145,8 @@ def test_a_spec_is_all_it_takes(one: Operator) -> None:
         ({"kind": "scrambled", "measurements": 257}, "1 to 256"),
         ({"kind": "scrambled", "seed": -1}, "0 to 2"),
         ({"kind": "cacti", "frames": 0}, "1 to 256"),
-        ({"kind": "learned_ternary"}, "model"),
+        ({"kind": "learned_ternary", "frames": 3}, "1, 2, 4"),
+        ({"kind": "learned_ternary", "model": "ab" * 16}, "that ships is"),
     ],
 )
 def test_what_is_no_operator(spec: dict[str, Any], says: str) -> None:
@@ -163,8 +171,66 @@ def test_masks_of_zeros_and_ones() -> None:
         Cacti(MASKS[0])
 
 
-def test_rows_of_three_values() -> None:
-    one = LearnedTernary(ROWS, frames=2)
-    assert one.additions == pytest.approx((np.abs(ROWS).sum() - len(ROWS)) / 128)
-    with pytest.raises(UsageError, match="of -1, 0 and 1"):
-        LearnedTernary(2 * ROWS, frames=2)
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_learned_rows_are_orthogonal(frames: int) -> None:
+    one = LearnedTernary(frames)
+    x = np.random.default_rng(frames).integers(0, 1024, (3, frames, 16, 24))
+    np.testing.assert_allclose(one.inverse(one.forward(x)), x, rtol=0, atol=1e-9)
+    y = np.random.default_rng(0).integers(-(2**17), 2**17, (one.bands, 2, 3))
+    np.testing.assert_array_equal(one.forward(one.adjoint(y)), one.norms[:, None, None] * y)
+    assert one.norms[0] == one.gain
+    np.testing.assert_array_equal(one.forward(x)[:, 0], WalshHadamard(frames).forward(x)[:, 0])
+
+
+def test_the_learned_matrix_never_changes() -> None:
+    """Streams name it by this hash."""
+    assert LearnedTernary(4).model == MODEL
+    entries = parsed(MATRIX)
+    assert LearnedTernary(1, entries).model == MODEL
+    assert set(np.unique(entries)) == {-1, 0, 1}
+
+
+def _orthogonal(seed: int) -> NDArray[np.int64]:
+    """A matrix that is no transform of pictures: halves of rows permuted and turned, the first row left."""
+    rng = np.random.default_rng(seed)
+    rows = parsed(MATRIX) if seed % 2 else hadamard(8)
+    return np.concatenate([rows[:1], rng.permutation(rows[1:]) * rng.choice([-1, 1], (7, 1))])
+
+
+@given(st.integers(0, 2**31))
+def test_additions_make_the_matrix(seed: int) -> None:
+    """The chain of additions computes just what the matrix does, and in no more of them than entry by entry."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(-1, 2, (8, 8))
+    matrix[:, 0] += (matrix == 0).all(1)
+    chain = Additions(matrix)
+    x = rng.integers(-1000, 1000, (3, 8, 2))
+    np.testing.assert_array_equal(chain(x, 1), np.einsum("ij,njk->nik", matrix, x))
+    assert chain.count <= np.abs(matrix).sum()
+
+
+@given(st.integers(0, 2**31))
+def test_any_orthogonal_matrix_will_do(seed: int) -> None:
+    matrix = _orthogonal(seed)
+    one = LearnedTernary(2, matrix)
+    x = np.random.default_rng(seed).integers(0, 256, (2, 8, 16))
+    y = one.forward(x)
+    blocks = x.reshape(2, 8, 2, 8).transpose(2, 0, 1, 3)
+    both = np.stack([blocks[:, 0] + blocks[:, 1], blocks[:, 0] - blocks[:, 1]], 1)
+    np.testing.assert_array_equal(y[:, 0].T, (matrix @ both @ matrix.T).reshape(2, 128))
+    np.testing.assert_allclose(one.inverse(y), x, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "says"),
+    [
+        (2 * np.ones((8, 8)), "of -1, 0 and 1"),
+        (np.ones((4, 4)), "8 by 8"),
+        (np.eye(8), "first row of 1"),
+        (np.ones((8, 8)), "orthogonal"),
+    ],
+    ids=["two", "small", "identity", "ones"],
+)
+def test_what_is_no_matrix(matrix: NDArray[np.int64], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        LearnedTernary(1, matrix)

@@ -1,7 +1,7 @@
 /*
  * Encodes raw video and writes the packets of its groups to standard output, one after the other:
  *
- *     sense FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM]]
+ *     sense FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM [wht|learned_ternary]]]
  *
  * FILE holds the planes Y, U, V of each frame, samples of one byte, or of two (the processor's order) where DEPTH is 10.
  * ROOM is how many bytes there are for the packets of a group. Lines are read as a camera hands them over: never more
@@ -69,8 +69,8 @@ static int encode_group(FILE *file, const sensic_settings *s, const long starts[
 
 int main(int count, char **words)
 {
-    if (count < 8 || count > 10)
-        return fail("FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM]]");
+    if (count < 8 || count > 11)
+        return fail("FILE WIDTH HEIGHT DEPTH FRAMES QUALITY range|rice [protect|plain [ROOM [wht|learned_ternary]]]");
     const sensic_settings s = {
         .width = atoi(words[2]),
         .height = atoi(words[3]),
@@ -79,6 +79,7 @@ int main(int count, char **words)
         .quality = atoi(words[6]),
         .coder = strcmp(words[7], "rice") ? SENSIC_RANGE : SENSIC_RICE,
         .protect = count > 8 && !strcmp(words[8], "protect"),
+        .transform = count > 10 && strcmp(words[10], "wht") ? SENSIC_LEARNED_TERNARY : SENSIC_WHT,
     };
     const size_t most = count > 9 ? (size_t)strtoul(words[9], NULL, 10) : sizeof room;
     if (most > sizeof room || sensic_begin(&encoder, &s, columns, SENSIC_COLUMNS(WIDEST), room, most) != SENSIC_OK)

@@ -4,7 +4,7 @@
  * A stage takes neighbours x, y to x + y, which go to the first half, and x - y, to the second; the next stage does so
  * with each half. After three stages a line of blocks has become eight runs, one for each horizontal sequency, each as
  * long as there are blocks: no block is ever cut out, and all loops run over neighbours in memory. The run of sequency k
- * is number k ^ k >> 1. Lines, then frames, are taken likewise.
+ * is number k ^ k >> 1. Lines, then frames, are taken likewise. learned_ternary takes the samples of a block in turn.
  */
 #include "internal.h"
 
@@ -40,7 +40,7 @@ static void stage(const int32_t *restrict x, int32_t *restrict sums, int32_t *re
 }
 
 /* A line to eight runs, by way of `other`. */
-static void horizontal(int32_t *restrict x, int32_t *restrict other, int32_t *restrict runs)
+static void walsh_line(int32_t *restrict x, int32_t *restrict other, int32_t *restrict runs)
 {
     enum { HALF = LINE / 2, QUARTER = LINE / 4 };
     stage(x, other, other + HALF, HALF);
@@ -50,7 +50,7 @@ static void horizontal(int32_t *restrict x, int32_t *restrict other, int32_t *re
         stage(x + QUARTER * i, runs + QUARTER * i, runs + QUARTER * i + STRIP, STRIP);
 }
 
-static void vertical(int32_t x[BLOCK][LINE])
+static void walsh_lines(int32_t x[BLOCK][LINE])
 {
     for (int i = 0; i < LINE; i++) {
         int32_t a[BLOCK], b[BLOCK];
@@ -68,6 +68,47 @@ static void vertical(int32_t x[BLOCK][LINE])
             x[k][i] = b[k] + b[k + 1];
             x[k + 1][i] = b[k] - b[k + 1];
         }
+    }
+}
+
+/* learned_ternary: eight samples by its matrix, the rows in the order of runs. */
+static void ternary(const int32_t x[BLOCK], int32_t y[BLOCK])
+{
+    int32_t sums[4], differences[4];
+    for (int k = 0; k < 4; k++) {
+        sums[k] = x[k] + x[7 - k];
+        differences[k] = x[k] - x[7 - k];
+    }
+    const int32_t outer = sums[0] + sums[1], inner = sums[2] + sums[3];
+    y[0] = outer + inner;
+    y[3] = outer - inner;
+    y[6] = sums[2] - sums[3];
+    y[7] = sums[0] - sums[1];
+    y[1] = differences[0] + differences[1] + differences[2];
+    y[2] = differences[0] - differences[2] - differences[3];
+    y[5] = differences[0] - differences[1] + differences[3];
+    y[4] = differences[1] - differences[2] + differences[3];
+}
+
+static void ternary_line(const int32_t *restrict x, int32_t *restrict runs)
+{
+    for (int i = 0; i < STRIP; i++) {
+        int32_t y[BLOCK];
+        ternary(x + BLOCK * i, y);
+        for (int k = 0; k < BLOCK; k++)
+            runs[STRIP * k + i] = y[k];
+    }
+}
+
+static void ternary_lines(int32_t x[BLOCK][LINE])
+{
+    for (int i = 0; i < LINE; i++) {
+        int32_t column[BLOCK], y[BLOCK];
+        for (int k = 0; k < BLOCK; k++)
+            column[k] = x[k][i];
+        ternary(column, y);
+        for (int k = 0; k < BLOCK; k++)
+            x[k][i] = y[k];
     }
 }
 
@@ -94,6 +135,7 @@ static void temporal4(int32_t *restrict x)
 
 void sensic_measure(sensic_encoder *encoder, const void *lines[SENSIC_FRAMES][SENSIC_BLOCK], int begin, int width)
 {
+    const int learned = encoder->settings.transform == SENSIC_LEARNED_TERNARY;
     int32_t *to = encoder->measured;
     for (int frame = 0; frame < encoder->settings.frames; frame++) {
         int32_t *const first = to;
@@ -105,9 +147,15 @@ void sensic_measure(sensic_encoder *encoder, const void *lines[SENSIC_FRAMES][SE
                 load16(lines[frame][row], begin, width, x);
             if (width - begin < LINE)
                 extend(x, width - begin);
-            horizontal(x, encoder->line[1], to);
+            if (learned)
+                ternary_line(x, to);
+            else
+                walsh_line(x, encoder->line[1], to);
         }
-        vertical((int32_t(*)[LINE])first);
+        if (learned)
+            ternary_lines((int32_t(*)[LINE])first);
+        else
+            walsh_lines((int32_t(*)[LINE])first);
     }
     if (encoder->settings.frames == 2)
         temporal2(encoder->measured);

@@ -1,9 +1,11 @@
 /*
- * The encoder of Sensic's sensing profile, for cameras: Walsh-Hadamard measurements of 8 x 8 blocks of 1, 2 or 4
- * frames, quantised by shifts, coded into packets. docs/bitstream.md, chapter Sensing, is what it writes.
+ * The encoder of Sensic's sensing profile, for cameras: Walsh-Hadamard or learned ternary measurements of 8 x 8
+ * blocks of 1, 2 or 4 frames, quantised by shifts, coded into packets. docs/bitstream.md, chapter Sensing, is what it
+ * writes.
  *
  * C99, no heap, no libm, no floating point. Measuring and quantising are additions and shifts, 6 + log2(frames) of the
- * former per sample; so is all the rest with the Golomb-Rice coder. The range coder multiplies once per binary decision.
+ * former per sample, half a one less with learned_ternary; so is all the rest with the Golomb-Rice coder. The range coder
+ * multiplies once per binary decision.
  *
  * Memory is the caller's and of fixed size: a sensic_encoder, a sensic_column for each column of blocks, and room for
  * the packets of a group. Pictures come a stripe at a time: 16 lines of luma, 8 of each chroma plane, of each frame.
@@ -25,6 +27,7 @@
 
 enum { SENSIC_BLOCK = 8, SENSIC_LAYERS = 4, SENSIC_BANDS = 64 * SENSIC_FRAMES, SENSIC_SUBBANDS = 32, SENSIC_CONTEXTS = 520 };
 enum { SENSIC_RANGE = 0, SENSIC_RICE = 1 };
+enum { SENSIC_WHT = 0, SENSIC_LEARNED_TERNARY = 3 }; /* as in the header of a stream */
 enum { SENSIC_OK = 0, SENSIC_USAGE = -1, SENSIC_FULL = -2 };
 
 typedef struct {
@@ -34,6 +37,7 @@ typedef struct {
     int quality;        /* 0 to 63 */
     int coder;          /* SENSIC_RANGE or SENSIC_RICE */
     int protect;        /* whether layer 0 is written twice */
+    int transform;      /* SENSIC_WHT or SENSIC_LEARNED_TERNARY */
 } sensic_settings;
 
 /* What is remembered of a block for those to its right and below. */

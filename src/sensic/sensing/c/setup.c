@@ -88,6 +88,8 @@ int sensic_begin(sensic_encoder *encoder, const sensic_settings *settings, sensi
         return SENSIC_USAGE;
     if (s.quality < 0 || s.quality > 63 || (s.coder != SENSIC_RANGE && s.coder != SENSIC_RICE))
         return SENSIC_USAGE;
+    if (s.transform != SENSIC_WHT && s.transform != SENSIC_LEARNED_TERNARY)
+        return SENSIC_USAGE;
 #ifdef SENSIC_RICE_ONLY
     if (s.coder != SENSIC_RICE)
         return SENSIC_USAGE;

@@ -65,3 +65,8 @@ class Scrambled:
         samples = np.empty_like(padded)
         samples[..., self._order] = butterflies(padded, -1) * self._signs
         return group_of(samples.reshape(*leading, self.frames, BLOCK, BLOCK))
+
+    def inverse(self, y: Samples) -> NDArray[np.float64]:
+        """The least samples [..., frames, H, W] whose measurements are ``y``."""
+        samples: NDArray[np.float64] = self.adjoint(y) / self.gain
+        return samples

@@ -37,6 +37,12 @@ def sequency(length: int) -> NDArray[np.intp]:
     return np.argsort((natural[:, 1:] != natural[:, :-1]).sum(1))
 
 
+def hadamard(length: int) -> NDArray[np.int64]:
+    """The matrix, its rows in order of sequency."""
+    rows: NDArray[np.int64] = np.take(butterflies(np.eye(length, dtype=np.int64), 1), sequency(length), 0)
+    return rows
+
+
 _ORDER = {length: sequency(length) for length in (1, 2, 4, BLOCK)}
 _NATURAL = {length: np.argsort(order) for length, order in _ORDER.items()}
 
@@ -57,10 +63,14 @@ class WalshHadamard:
     def spec(self) -> Spec:
         return {"kind": self.kind, "frames": self.frames}
 
-    def forward(self, x: Samples) -> NDArray[np.int32]:
-        blocks = blocks_of(np.asarray(x, np.int32), self.frames, BLOCK)
+    def transform(self, blocks: Samples) -> Samples:
+        """Of [..., frames, 8, 8], as a camera does it."""
         for axis in (-1, -2, -3):
             blocks = np.take(butterflies(blocks, axis), _ORDER[blocks.shape[axis]], axis)
+        return blocks
+
+    def forward(self, x: Samples) -> NDArray[np.int32]:
+        blocks = self.transform(blocks_of(np.asarray(x, np.int32), self.frames, BLOCK))
         bands = blocks.reshape(*blocks.shape[:-3], self.bands)
         return np.ascontiguousarray(np.moveaxis(bands, -1, -3), np.int32)
 
@@ -70,3 +80,8 @@ class WalshHadamard:
         for axis in (-1, -2, -3):  # the natural order's matrix is symmetric
             blocks = butterflies(np.take(blocks, _NATURAL[blocks.shape[axis]], axis), axis)
         return group_of(blocks)
+
+    def inverse(self, y: Samples) -> NDArray[np.float64]:
+        """The samples [..., frames, H, W] whose measurements are ``y``."""
+        samples: NDArray[np.float64] = self.adjoint(y) / self.gain
+        return samples
