@@ -155,6 +155,25 @@ def test_nothing_damaged_is_shown_as_good(stream: Path, folder: Path, data: st.D
     assert len(frames) == len(good) or report.concealed
 
 
+def test_random_access_checks_the_last_block_too(folder: Path, tmp_path: Path) -> None:
+    """Behind a checksum that is right: what is left to find is the sum over the symbols, which comes last."""
+    source = write_video(tmp_path / "in.mkv", 3)
+    sensic.encode(source, tmp_path / "s.mkv", model=small_model(), quality=50, gop=3)
+    with StreamReader(tmp_path / "s.mkv") as reader:
+        (block,) = reader.blocks()
+        header = reader.header
+    for place in range(len(block.payload) // 2, len(block.payload), 7):
+        payload = bytearray(block.payload)
+        payload[place] ^= 0x41
+        with StreamWriter(tmp_path / "bad.mkv", header) as writer:
+            writer.write(Block(block.frames, True, bytes(payload)))
+        with (
+            sensic.open_video(tmp_path / "bad.mkv", model=small_model()) as video,
+            pytest.raises(sensic.DamagedError),
+        ):
+            video[2]
+
+
 def test_nothing_left(stream: Path, tmp_path: Path) -> None:
     data = stream.read_bytes()
     start = data.index(blocks_of(stream)[0].payload)

@@ -50,7 +50,7 @@ class Decoder:
         return ahead(self._pictures(ahead(self.symbols(blocks))))
 
     def symbols(self, blocks: Iterable[Block]) -> Iterator[Decoded]:
-        """The entropy path alone: needs no pixels."""
+        """The entropy path alone: needs no pixels. The last frame of a block comes when its checksum has held."""
         for block in blocks:
             if block.starts_group:
                 self._motion.reset()
@@ -59,10 +59,12 @@ class Decoder:
             if self._latents is None:
                 raise DamagedError("the stream begins in the middle of a group of pictures")
             coder = SymbolDecoder(block.payload)
-            for record in block.frames:
-                yield self._symbols(record, coder, self._latents, block.repeats)
-            check_checksum(coder, self._latents.checksum)
-            coder.finish()
+            for number, record in enumerate(block.frames, 1):
+                decoded = self._symbols(record, coder, self._latents, block.repeats)
+                if number == len(block.frames):  # whoever wants no more than this frame must learn of it too
+                    check_checksum(coder, self._latents.checksum)
+                    coder.finish()
+                yield decoded
 
     def twin(self) -> Decoder:
         """Another one for the same stream."""
