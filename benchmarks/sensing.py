@@ -44,6 +44,7 @@ LOWEST, HIGHEST, EVERY = 11, 47, 3
 """Qualities that are measured."""
 JPEG_QUALITIES = (2, 4, 6, 9, 13, 18, 25, 35, 50, 65, 80, 90)
 CRFS = range(14, 51, 4)
+MOST = 1 << 14
 _RATE = Fraction(25)
 
 
@@ -68,6 +69,12 @@ def read(source: Path, frames: int | None) -> Pictures:
                 break
             kept.append((frame.y >> (frame.depth - 8)).astype(np.uint8))
     return np.stack(kept)
+
+
+def middle(pictures: Pictures, width: int, height: int) -> Pictures:
+    """Of larger pictures, the middle ``width`` × ``height``."""
+    left, top = max(pictures.shape[2] - width, 0) // 2, max(pictures.shape[1] - height, 0) // 2
+    return np.ascontiguousarray(pictures[:, top : top + height, left : left + width])
 
 
 def psnr(found: NDArray[Any], pictures: Pictures) -> float:
@@ -192,6 +199,10 @@ def main(
     frames: Annotated[int | None, typer.Option(help="Frames of each; all by default.", min=1)] = None,
     model: Annotated[str | None, typer.Option(help="A model of the sensing profile, for the learned decoder.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Every operator, coder and decoder.")] = False,
+    most: Annotated[tuple[int, int], typer.Option(help="Width and height; of larger pictures the middle is taken.")] = (
+        MOST,
+        MOST,
+    ),
     only: Annotated[str, typer.Option(help="Coders whose name begins so.")] = "",
     every: Annotated[int, typer.Option(help="From one quality to the next.", min=1)] = EVERY,
 ) -> None:
@@ -202,7 +213,7 @@ def main(
     with tempfile.TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("measuring", total=len(sources) * len(chosen))
         for source in sources:
-            pictures, rows = read(source, frames), results.setdefault(source.stem, {})
+            pictures, rows = middle(read(source, frames), *most), results.setdefault(source.stem, {})
             for coder in chosen:
                 for name, point in coder(pictures, Path(scratch) / "coded.mkv"):
                     rows.setdefault(name, []).append(point)
