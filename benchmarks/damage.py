@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import multiprocessing
 import random
 import signal
 import tempfile
@@ -52,6 +53,7 @@ PATIENCE = 60  # seconds
 SLOW, SLACK = 5.0, 0.5
 """A trial is slow that takes so many times the CPU seconds of the whole stream, and so many seconds more."""
 BATCH = 20
+_FRESH = multiprocessing.get_context("spawn")  # a forked process inherits what only its parent can free
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,7 @@ def campaign(folder: Path, count: int, jobs: int, first: int = 0) -> Iterator[li
     """Batches of trials; one that ends its process is a trial whose outcomes are all "a crash"."""
     waiting: list[range] = [range(n, min(n + BATCH, first + count)) for n in range(first, first + count, BATCH)]
     while waiting:
-        with ProcessPoolExecutor(jobs, initializer=use, initargs=(folder,)) as pool:
+        with ProcessPoolExecutor(jobs, _FRESH, initializer=use, initargs=(folder,)) as pool:
             futures = [(numbers, pool.submit(trials, numbers)) for numbers in waiting]
             waiting = []
             for numbers, future in futures:
