@@ -111,21 +111,35 @@ def bent(scene: Plane) -> Plane:
 def test_vectors_fitted_to_the_warp_predict_what_no_block_does_as_a_whole() -> None:
     previous = texture(192, 256)
     current = bent(previous)
-    rigid, fitted = (found(current, previous, effort=Thoroughness(rounds=rounds)) for rounds in (0, 3))
-    turns = found(current, previous, effort=Thoroughness(rounds=3, by_turns=True))
-    assert error(current, previous, fitted) < 0.7 * error(current, previous, rigid)
-    assert error(current, previous, turns) < 0.7 * error(current, previous, rigid)
+    rigid = found(current, previous, effort=Thoroughness(rounds=0))
+    for how in (Thoroughness(rounds=3), Thoroughness(rounds=3, by_turns=True), Thoroughness(by_turns=True, stride=1)):
+        assert error(current, previous, found(current, previous, effort=how)) < 0.7 * error(current, previous, rigid)
 
 
-@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_a_fitted_field_keeps_its_bounds_and_never_costs_more_than_it_gains(h: int, w: int, seed: int) -> None:
+def test_vectors_merge_with_neighbours_or_the_last_ones_where_their_difference_buys_nothing() -> None:
+    grey = np.full((96, 128), 100, np.uint8)
+    alone, zero = np.zeros((2, 6, 8), np.int16), np.zeros((2, 6, 8), np.int16)
+    alone[:, ::3, ::3] = 40
+    last = np.full_like(zero, 400)
+    assert not Fitting(grey, grey, last, 1.0).fit(alone, 0, merges=2).any()
+    field = np.random.default_rng(0).integers(-40, 41, (2, 6, 8)).astype(np.int16)
+    merged = Fitting(grey, grey, zero, 1.0).fit(field, 0, merges=2)
+    assert pair_bits(merged, merged, zero).sum() < 0.8 * pair_bits(field, field, zero).sum()
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
+def test_a_fitted_field_keeps_its_bounds_and_never_costs_more_than_it_gains(
+    h: int, w: int, seed: int, stride: int
+) -> None:
     generator = np.random.default_rng(seed)
     current, previous = (generator.integers(0, 256, (16 * h, 16 * w)).astype(np.uint8) for _ in range(2))
     field = generator.integers(-LIMIT, LIMIT + 1, (2, h, w)).astype(np.int16)
-    fitting = Fitting(current, previous)
-    fitted = fitting.fit(field, np.zeros_like(field), 1e12, 4)
-    price = pair_bits(fitted, fitted, np.zeros_like(field)).sum()
-    assert price <= pair_bits(field, field, np.zeros_like(field)).sum() + 1e-3
-    free = fitting.fit(field, field, 0.0, 4, by_turns=True)
-    assert free.dtype == np.int16
-    assert np.abs(free).max() <= LIMIT
+    zero = np.zeros_like(field)
+    fitted = Fitting(current, previous, zero, 1e12, stride).fit(field, 4, by_turns=True, merges=1)
+    assert pair_bits(fitted, fitted, zero).sum() <= pair_bits(field, field, zero).sum() + 1e-3
+    free = Fitting(current, previous, field, 0.0, stride)
+    bent = free.fit(field, 4, by_turns=True)
+    assert bent.dtype == np.int16
+    assert np.abs(bent).max() <= LIMIT
+    merged = free.fit(bent, 0, merges=2)
+    assert free.error(merged) <= free.error(bent) * (1 + 1e-5)

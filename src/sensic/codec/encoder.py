@@ -16,12 +16,13 @@ from sensic.codec import lookahead
 from sensic.codec.complexity import block_means
 from sensic.codec.frames import write_checksum, write_quality, write_repeat
 from sensic.codec.importance import importance, worth
-from sensic.codec.latents import LatentPath, SymbolWriter
+from sensic.codec.latents import Floats, LatentPath, SymbolChooser, SymbolWriter
 from sensic.codec.lookahead import Lookahead, Prepared
 from sensic.codec.pipeline import ahead
 from sensic.codec.pixels import PixelPath, padded
 from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
 from sensic.codec.rate import Constant, RateControl
+from sensic.codec.refinement import ROUNDS, refined
 from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
@@ -65,9 +66,10 @@ class Encoder:
         rate: RateControl | None = None,
         search: Thoroughness | None = None,
         foresight: int | None = None,
+        rounds: tuple[int, int] | None = None,
     ) -> None:
-        """``adaptive``, ``search`` and ``foresight`` (frames looked ahead) are for measuring what they gain; None is
-        what the effort stands for."""
+        """``adaptive``, ``search``, ``foresight`` (frames looked ahead) and ``rounds`` (of refinement, for first frames
+        and others) are for measuring what they gain; None is what the effort stands for."""
         self._model, self._backend, self._settings, self._adaptive = model, backend, settings, adaptive
         self._rate = rate or Constant(settings.quality)
         self._height, self._width = padded(height), padded(width)
@@ -76,6 +78,7 @@ class Encoder:
             foresight = lookahead.FRAMES if settings.effort >= FORESEEING else 0
         alone = settings.low_latency or settings.gop == 1
         self._lookahead = Lookahead(self._search, 0 if alone else min(foresight, settings.gop))
+        self._rounds = ROUNDS[settings.effort] if rounds is None else rounds
         self._motion = MotionCoder(self._height // BLOCK, self._width // BLOCK)
         self._pixels = PixelPath(model, backend, self._height, self._width)
         self._position = 0  # of the next frame in its group
@@ -166,8 +169,9 @@ class Encoder:
         if inter:
             self._motion_field(prepared, quality)
         self._pixels.predict(self._motion.previous if inter else None, quality)
-        y, z = self._pixels.analyse(prepared.planes, quality)
-        port = SymbolWriter(self._coder, self._model.tables, self._pool, self._worth(prepared, wanted))
+        worth = self._worth(prepared, wanted)
+        y, z = self._latent(prepared, quality, worth)
+        port = SymbolWriter(self._coder, self._model.tables, self._pool, worth)
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
         self._pixels.synthesise(latent, quality)
         port.flush()
@@ -183,7 +187,20 @@ class Encoder:
         self._checksum = self._latents.checksum
         return True
 
-    def _worth(self, prepared: Prepared, quality: int) -> NDArray[np.float32]:
+    def _latent(self, prepared: Prepared, quality: int, worth: Floats) -> tuple[Floats, Floats]:
+        """Latent and hyper-latent of a frame whose prediction is known."""
+        y, z = self._pixels.analyse(prepared.planes, quality)
+        chooser, inter = SymbolChooser(self._model.tables, worth), self._position > 0
+
+        def decoded(asked: Floats) -> Floats:
+            return self._latents.copy().frame(chooser, self._motion.previous, quality, inter, asked, z)
+
+        def seen(latent: Floats) -> Floats:
+            return self._pixels.analyse(self._pixels.picture(latent, quality), quality)[0]
+
+        return refined(y, decoded, seen, self._rounds[inter]), z
+
+    def _worth(self, prepared: Prepared, quality: int) -> Floats:
         """Bits for a squared quantisation step in every block, for what follows in the group."""
         shape = (self._height // BLOCK, self._width // BLOCK)
         if not self._lookahead.ahead:

@@ -33,22 +33,33 @@ class SymbolPort(Protocol):
         ...
 
 
-class SymbolWriter:
-    """The encoder's end: makes values symbols, and has them written by ``pool``, a single thread.
+class SymbolChooser:
+    """Makes values symbols, and writes nothing. ``worth`` [h, w] is the price of error in the blocks of ``y``
+    (``sensic.codec.quantisation``)."""
 
-    ``worth`` [h, w] is the price of error in the blocks of ``y`` (``sensic.codec.quantisation``). Nobody waits for the
-    bytes, so they are written while the networks go on; ``flush`` waits for them.
-    """
-
-    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: Floats) -> None:
-        self._coder, self._tables, self._pool, self._worth = coder, tables, pool, worth.ravel()
-        self._pending: list[Future[None]] = []
-        self.bits: dict[str, float] = {}
+    def __init__(self, tables: ScaleTables, worth: Floats) -> None:
+        self._tables, self._worth = tables, worth.ravel()
 
     def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
         assert value is not None
         worth = self._worth[run.blocks] if part == "y" else HYPER_WORTH
-        symbols = cheapest(value - mean, index, self._tables, worth)
+        return cheapest(value - mean, index, self._tables, worth)
+
+
+class SymbolWriter(SymbolChooser):
+    """The encoder's end: what is chosen is written by ``pool``, a single thread.
+
+    Nobody waits for the bytes, so they are written while the networks go on; ``flush`` waits for them.
+    """
+
+    def __init__(self, coder: SymbolEncoder, tables: ScaleTables, pool: Executor, worth: Floats) -> None:
+        super().__init__(tables, worth)
+        self._coder, self._pool = coder, pool
+        self._pending: list[Future[None]] = []
+        self.bits: dict[str, float] = {}
+
+    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
+        symbols = super().exchange(part, value, mean, index, run)
         self._pending.append(self._pool.submit(self._write, part, symbols, index))
         return symbols
 

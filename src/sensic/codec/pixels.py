@@ -102,10 +102,14 @@ class PixelPath:
         )
         return latent, hyper
 
+    def picture(self, latent: Floats, quality: int) -> Planes:
+        """The picture of a decoded latent."""
+        y, uv = self._backend.run("synthesis", {"latent": latent, **self._given, "quality": _index(quality)})
+        return y, uv
+
     def synthesise(self, latent: Floats, quality: int) -> Planes:
         """The picture of a decoded latent; it becomes the reference of the next."""
-        y, uv = self._backend.run("synthesis", {"latent": latent, **self._given, "quality": _index(quality)})
-        self._reference, self._reference_luma = (y, uv), None
+        self._reference, self._reference_luma = self.picture(latent, quality), None
         return self._reference
 
 

@@ -3,7 +3,8 @@
 The search compares blocks that move as a whole, but the warp interpolates vectors between the centres of blocks, so
 that every vector moves the pixels of four blocks, and a picture that is bent or turned is predicted far better by
 vectors that no block would choose for itself. Here all of them move at once, each by the least-squares step of the
-pixels that hang on it, weighted as they hang; a step is kept where the error that it takes away is worth its bits.
+pixels that hang on it, weighted as they hang; a step is kept where the error that it takes away is worth its bits. Then
+every block may have a neighbour's vector or its last one instead, judged in the same way.
 """
 
 from __future__ import annotations
@@ -20,84 +21,104 @@ from sensic.motion.warp import positions
 
 Floats = NDArray[np.float32]
 
-STRIDE = 2
-"""Every second pixel of every second row is looked at."""
 DAMPING = 120.0
 """Added to the squared slopes of a block's pixels: without texture nothing moves."""
 LONGEST, STEP = 1.0, 0.8
 """Pixels that a vector moves at a time, and the share of the least-squares step that it goes."""
+SIDES = tuple((slice(1 + y, y - 1 or None), slice(1 + x, x - 1 or None)) for y, x in ((0, 1), (0, -1), (1, 0), (-1, 0)))
+"""Where the neighbours of all blocks are in a field with an edge around it."""
 
 
-@lru_cache(maxsize=8)
-def _hang(blocks: int) -> Floats:
-    """How much every STRIDE-th pixel hangs on every block's vector, along one axis: [blocks * 16 / STRIDE, blocks]."""
-    centre = (np.arange(0, blocks * BLOCK, STRIDE) + 0.5) / BLOCK - 0.5
+@lru_cache(maxsize=16)
+def _hang(blocks: int, stride: int) -> Floats:
+    """How much each ``stride``-th pixel hangs on the blocks' vectors, along an axis: [blocks * 16 / stride, blocks]."""
+    centre = (np.arange(0, blocks * BLOCK, stride) + 0.5) / BLOCK - 0.5
     apart = np.abs(np.clip(centre, 0, blocks - 1)[:, None] - np.arange(blocks))
     return np.asarray(np.maximum(1 - apart, 0), np.float32)
 
 
 class Fitting:
-    """One picture [H, W] and the reference that it is predicted from, both uint8."""
+    """One picture [H, W] and the reference that it is predicted from, both uint8; every ``stride``-th pixel of every
+    ``stride``-th row is looked at. A bit is worth a squared error of ``weight``; ``previous`` is the last field."""
 
-    def __init__(self, current: Plane, reference: Plane) -> None:
-        self._shape = current.shape[0] // BLOCK, current.shape[1] // BLOCK
-        self._current = current[::STRIDE, ::STRIDE].astype(np.float32)
+    def __init__(self, current: Plane, reference: Plane, previous: Field, weight: float, stride: int = 2) -> None:
+        shape = current.shape[0] // BLOCK, current.shape[1] // BLOCK
+        self._previous, self._weight, self._area = previous, weight, np.float32(stride**2)
+        self._rows, self._columns = (_hang(blocks, stride) for blocks in shape)
+        self._shares = self._rows, self._columns
+        self._reach = np.asarray(self._rows > 0, np.float32), np.asarray(self._columns > 0, np.float32)
+        self._current = current[::stride, ::stride].astype(np.float32)
         whole = reference.astype(np.float32)
         slopes = (cv2.Sobel(whole, cv2.CV_32F, *axis, ksize=3) / 8 for axis in ((1, 0), (0, 1)))
         self._planes: list[Floats] = [whole, *(np.asarray(slope, np.float32) for slope in slopes)]
-        self._where = np.ascontiguousarray(positions(*current.shape)[::STRIDE, ::STRIDE].transpose(2, 0, 1))
+        self._where = np.ascontiguousarray(positions(*current.shape)[::stride, ::stride].transpose(2, 0, 1))
+        rows, columns = np.indices(shape)
+        self._turns = [(rows % 2 == i) & (columns % 2 == j) for i in (0, 1) for j in (0, 1)]
 
-    def fit(self, field: Field, previous: Field, weight: float, rounds: int, *, by_turns: bool = False) -> Field:
-        """``field`` after some steps. A bit is worth a squared error of ``weight``; ``previous`` is the last field.
+    def fit(self, field: Field, rounds: int, *, by_turns: bool = False, merges: int = 0) -> Field:
+        """``field`` after so many ``rounds`` of steps, and of ``merges`` with neighbours and the last field.
 
         ``by_turns`` decides for a quarter of the blocks at a time, none of them neighbours, who then know what the
-        others did: better, and four times the work.
+        others did: better, and four times the work. Merges always do.
         """
-        turns = self._turns() if by_turns else [np.ones(self._shape, np.bool_)]
+        self._counted = self._reach if by_turns else self._shares
+        self._take(field)
         for _ in range(rounds):
-            places, before = self._places(field), field
-            rest = self._current - self._moved(0, places, cv2.INTER_CUBIC)
-            stepped = self._stepped(field, rest, places)
-            for turn in turns:
-                field = self._better(field, np.where(turn, stepped, field), previous, weight)
-            if field is before:
+            before, stepped = self._field, self._stepped()
+            for turn in self._turns if by_turns else [np.True_]:
+                self._try(np.where(turn, stepped, self._field))
+            if self._field is before:
                 break
-        return field
-
-    def _better(self, field: Field, tried: Field, previous: Field, weight: float) -> Field:
-        """``field`` with those vectors of ``tried`` that are worth their bits; the very same where none is."""
-        differs = (tried != field).any(0)
-        if not differs.any():
-            return field
-        gain = self._sums(self._rest(field) ** 2) - self._sums(self._rest(tried) ** 2)
-        dearer = pair_bits(tried, field, previous) - pair_bits(field, field, previous)
-        better = differs & (gain > weight * dearer)
-        return np.where(better, tried, field) if better.any() else field
-
-    def _turns(self) -> list[NDArray[np.bool_]]:
-        rows, columns = np.indices(self._shape)
-        return [(rows % 2 == i) & (columns % 2 == j) for i in (0, 1) for j in (0, 1)]
+        self._counted = self._reach
+        self._take(self._field)
+        for _ in range(merges):
+            before = self._field
+            for turn in self._turns:
+                for side in SIDES:
+                    around = np.pad(self._field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+                    self._try(np.where(turn, around[:, *side], self._field))
+                self._try(np.where(turn, self._previous, self._field))
+            if self._field is before:
+                break
+        return self._field
 
     def error(self, field: Field) -> float:
         """The squared error of the prediction along ``field``, over all pixels."""
-        rest = self._rest(field)
-        return float((rest * rest).sum()) * STRIDE**2
+        rest = self._rest(self._places(field))
+        return float((rest * rest).sum() * self._area)
 
-    def _stepped(self, field: Field, rest: Floats, places: Floats) -> Field:
-        x, y = (self._moved(plane, places, cv2.INTER_LINEAR) for plane in (1, 2))
-        xx, yy, xy, xr, yr = (self._sums(a).astype(np.float64) for a in (x * x, y * y, x * y, x * rest, y * rest))
+    def _take(self, field: Field) -> None:
+        self._field, self._at = field, self._places(field)
+        self._left = self._rest(self._at)
+        self._errors = self._sums(self._left * self._left, self._counted)
+
+    def _try(self, tried: Field) -> None:
+        """Take those vectors of ``tried`` that are worth their bits."""
+        differs = (tried != self._field).any(0)
+        if not differs.any():
+            return
+        rest = self._rest(self._places(tried))
+        gain = self._errors - self._sums(rest * rest, self._counted)
+        own = pair_bits(self._field, self._field, self._previous)
+        better = differs & (gain > self._weight * (pair_bits(tried, self._field, self._previous) - own))
+        if better.any():
+            self._take(np.where(better, tried, self._field))
+
+    def _stepped(self) -> Field:
+        x, y = (self._moved(plane, self._at, cv2.INTER_LINEAR) for plane in (1, 2))
+        products = (x * x, y * y, x * y, x * self._left, y * self._left)
+        xx, yy, xy, xr, yr = (self._sums(product, self._shares).astype(np.float64) for product in products)
         xx, yy = xx + DAMPING, yy + DAMPING
         step = np.stack([yy * xr - xy * yr, xx * yr - xy * xr]) / (xx * yy - xy * xy)
         quarters = np.rint(4 * STEP * np.clip(step, -LONGEST, LONGEST))
-        return np.asarray(np.clip(field + quarters, -LIMIT, LIMIT), np.int16)
+        return np.asarray(np.clip(self._field + quarters, -LIMIT, LIMIT), np.int16)
 
-    def _rest(self, field: Field) -> Floats:
-        return self._current - self._moved(0, self._places(field), cv2.INTER_CUBIC)
+    def _rest(self, places: Floats) -> Floats:
+        return self._current - self._moved(0, places, cv2.INTER_CUBIC)
 
     def _places(self, field: Field) -> Floats:
-        """What the pixels that are looked at are predicted from: coordinates [2, H / STRIDE, W / STRIDE], x first."""
-        rows, columns = (_hang(blocks) for blocks in self._shape)
-        dense = [rows @ (part.astype(np.float32) / 4) @ columns.T for part in field]
+        """What the pixels that are looked at are predicted from: coordinates [2, H / stride, W / stride], x first."""
+        dense = [self._rows @ (part.astype(np.float32) / 4) @ self._columns.T for part in field]
         return np.stack(dense) + self._where
 
     def _moved(self, plane: int, places: Floats, kernel: int) -> Floats:
@@ -106,7 +127,7 @@ class Fitting:
         moved = cv2.remap(self._planes[plane], x, y, kernel, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(moved, np.float32)
 
-    def _sums(self, values: Floats) -> Floats:
-        """Over the pixels that hang on every vector, as much as they do: [h, w]."""
-        rows, columns = (_hang(blocks) for blocks in self._shape)
-        return np.asarray(rows.T @ values @ columns * np.float32(STRIDE**2), np.float32)
+    def _sums(self, values: Floats, counted: tuple[Floats, Floats]) -> Floats:
+        """Over the pixels that hang on every vector, as much as they are ``counted``: [h, w]."""
+        rows, columns = counted
+        return np.asarray(rows.T @ values @ columns * self._area, np.float32)

@@ -34,9 +34,9 @@ CHUNK = 16384
 LAMBDA = 3.0
 """Differences per bit, as a multiple of the square root of squared differences per bit. Between 3 and 6 the total cost
 (motion, residual and error) hardly changes; less error is the better choice, since it goes on into later pictures."""
-FITTED = 2.5
+TOGETHER, BY_TURNS = 4.0, 1.5
 """Squared error that a bit has to save when vectors are fitted, as a multiple of what it is worth: bits are guessed
-there, and too few for vectors that go their own ways."""
+there, and too few for vectors that go their own ways, most of all where all are fitted at once."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,26 @@ class Thoroughness:
     """How hard the search tries.
 
     ``dense`` flow or a coarser one; blocks of ``scales`` × 16 pixels, largest first, with so many ``sweeps`` over each;
-    ``nudged``: the flow's vectors are also tried half and quarter pixels aside; ``measured``: whether the last field
-    should be repeated is decided by real bits, not a guess; ``rounds`` of fitting to the warp, ``by_turns`` or not.
+    ``nudged``: the flow's vectors are also tried half and quarter pixels aside; ``rounds`` of fitting to the warp,
+    ``by_turns`` or not, and ``merges`` of neighbours there, looking at every ``stride``-th pixel each way.
     """
 
     dense: bool = True
     scales: tuple[int, ...] = (4, 2, 1)
     sweeps: int = 2
     nudged: bool = False
-    measured: bool = True
     rounds: int = 2
     by_turns: bool = False
+    merges: int = 0
+    stride: int = 2
 
 
-_REALTIME = Thoroughness(dense=False, scales=(2, 1), sweeps=1, measured=False, rounds=0)
-_FAST = replace(_REALTIME, rounds=1)
-_SLOW = Thoroughness(rounds=4, by_turns=True)
-_BEST = Thoroughness(sweeps=3, nudged=True, rounds=10, by_turns=True)
+_QUICK = Thoroughness(dense=False, scales=(2, 1), sweeps=1, rounds=0)
+_SLOW = Thoroughness(rounds=3, by_turns=True, merges=2)
+_BEST = Thoroughness(sweeps=3, nudged=True, rounds=6, by_turns=True, merges=3, stride=1)
 THOROUGHNESS = (
-    _REALTIME, _REALTIME, _FAST, _FAST, Thoroughness(), Thoroughness(),
-    replace(_SLOW, rounds=2), _SLOW, replace(_SLOW, rounds=8), _BEST,
+    _QUICK, _QUICK, _QUICK, Thoroughness(rounds=0), Thoroughness(), Thoroughness(),
+    replace(_SLOW, rounds=2, merges=1), _SLOW, replace(_SLOW, stride=1), _BEST,
 )  # fmt: skip
 """By effort."""
 
@@ -215,35 +215,34 @@ class MotionSearch:
             chosen = _Descent(fit, np.stack(proposals), _vectors(last), weight).run(self._effort.sweeps)
             field = np.ascontiguousarray(chosen.T).reshape(2, h, w)
         if coder is not None:
-            field = _worthwhile(field, previous, fit, coder if self._effort.measured else None, weight)
+            field = _worthwhile(field, previous, fit, coder, weight)
         if not self._effort.rounds:
             return field
-        return self._fitted(Fitting(current, reference), field, previous, 1 / trade_off(quality), coder)
+        return self._fitted(current, reference, field, previous, 1 / trade_off(quality), coder)
 
     def _fitted(
-        self, fitting: Fitting, field: Field, previous: Field, weight: float, coder: MotionCoder | None
+        self, current: Plane, reference: Plane, field: Field, previous: Field, weight: float, coder: MotionCoder | None
     ) -> Field:
         """``field`` fitted to the warp, where a bit is worth a squared error of ``weight``."""
-        rounds, by_turns = self._effort.rounds, self._effort.by_turns
-        fitted = fitting.fit(field, previous, FITTED * weight, rounds, by_turns=by_turns)
-        if fitted is field or coder is None or not by_turns:
+        effort = self._effort
+        price = (BY_TURNS if effort.by_turns else TOGETHER) * weight
+        fitting = Fitting(current, reference, previous, price, effort.stride)
+        fitted = fitting.fit(field, effort.rounds, by_turns=effort.by_turns, merges=effort.merges)
+        if fitted is field or coder is None:
             return fitted
         costs = [fitting.error(one) + weight * coder.measure(one) for one in (fitted, field)]
         return fitted if costs[0] < costs[1] else field
 
 
-def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder | None, weight: float) -> Field:
-    """``field``, or ``previous`` where repeating that costs next to nothing and predicts nearly as well. What ``field``
-    costs is what ``coder`` says, or a guess.
+def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder, weight: float) -> Field:
+    """``field``, or ``previous`` where repeating that costs next to nothing and predicts nearly as well.
 
     Block by block it never would: the first of many blocks to change its mind gains little.
     """
     blocks = np.arange(field[0].size)
     gain = float((fit.errors(blocks, _vectors(previous)) - fit.errors(blocks, _vectors(field))).sum())
     most = DEAREST * int((field != previous).any(0).sum())  # so that the bits are counted only where it is close
-    if gain > weight * most or (coder and gain > weight * coder.measure(field)):
-        return field
-    return previous
+    return field if gain > weight * most or gain > weight * coder.measure(field) else previous
 
 
 class _Descent:
