@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sensic.codec.reports import Concealed, DecodeReport, EncodeReport, Progress, StreamInfo, VerifyReport
     from sensic.codec.target import RateTarget
     from sensic.codec.transcode import decode, encode
+    from sensic.container import Limits
     from sensic.model import Model
     from sensic.video import Colour, Filters, Frame, VideoInfo
 
@@ -63,6 +64,7 @@ __all__ = [
     "Frame",
     "InputError",
     "LimitError",
+    "Limits",
     "Model",
     "ModelError",
     "OutputError",
@@ -100,6 +102,7 @@ _HOMES = {
     "sensic.codec.reports": ("Concealed", "DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
     "sensic.codec.target": ("RateTarget",),
     "sensic.codec.transcode": ("decode", "encode"),
+    "sensic.container": ("Limits",),
     "sensic.model": ("Model",),
     "sensic.video": ("Colour", "Filters", "Frame", "VideoInfo"),
 }

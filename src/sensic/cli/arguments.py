@@ -58,6 +58,14 @@ FpsMode = Annotated[
         autocompletion=completion.words("drop-duplicate", "interpolate"),
     ),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=N",
+        help="What a stream may ask for at most: pixels, side, frames, block_bytes and others; repeatable.",
+    ),
+]
 OnError = Annotated[
     str,
     typer.Option(
@@ -118,6 +126,13 @@ def filters(
     }
     asked = {name: value for name, value in chosen.items() if value is not None}
     return {"filters": sensic.Filters(**asked)} if asked else {}
+
+
+def limits(texts: list[str] | None) -> dict[str, Any]:
+    """The argument ``limits`` of everything that reads streams, if any was given. Raises UsageError."""
+    import sensic
+
+    return {"limits": sensic.Limits.parse(texts)} if texts else {}
 
 
 def check_stdout(destination: str, *, as_json: bool) -> None:

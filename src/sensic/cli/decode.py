@@ -59,6 +59,7 @@ def decode(
         typer.Option("--uncertainty", help="Show how sure the learned decoder is.", rich_help_panel=_SENSING),
     ] = False,
     on_error: arguments.OnError = "fail",
+    limit: arguments.Limit = None,
     dry_run: arguments.DryRun = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
@@ -76,6 +77,7 @@ def decode(
         "model": model,
         "threads": threads,
         "on_error": on_error,
+        **arguments.limits(limit),
         **{name: value for name, value in asked.items() if value},
     }
     if dry_run:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def info(
     source: Annotated[str, typer.Argument(metavar="IN", help="A Sensic stream.")],
+    limit: arguments.Limit = None,
     as_json: arguments.Json = False,
 ) -> None:
     """Say what a stream is: size, quality, model, frames, side streams. Every checksum is checked."""
     import sensic
 
-    found = sensic.probe(source)
+    found = sensic.probe(source, **arguments.limits(limit))
     if as_json:
         console.record("info", **found.to_json())
         return

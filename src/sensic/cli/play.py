@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -33,14 +33,16 @@ def play(
         typer.Option("--player", metavar="CMD", help="A command that reads y4m on stdin; else ffplay, mpv or vlc."),
     ] = None,
     on_error: arguments.OnError = "fail",
+    limit: arguments.Limit = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
 ) -> None:
     """Play a stream: y4m into a player, or onto stdout where that is a pipe. There is no sound."""
     import sensic
 
+    options: dict[str, Any] = {"model": model, "threads": threads, "on_error": on_error, **arguments.limits(limit)}
     if player is None and not sys.stdout.isatty():
-        _finish(sensic.decode(source, "-", model=model, threads=threads, on_error=on_error))
+        _finish(sensic.decode(source, "-", **options))
         return
     command = _command(player)
     try:
@@ -50,7 +52,7 @@ def play(
     pipe = cast(BinaryIO, process.stdin)
     report: DecodeReport | None = None
     try:
-        report = sensic.decode(source, pipe, format="y4m", model=model, threads=threads, on_error=on_error)
+        report = sensic.decode(source, pipe, format="y4m", **options)
     except OutputError as error:
         if not isinstance(error.__cause__, BrokenPipeError):  # that is how a player is closed
             raise

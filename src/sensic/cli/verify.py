@@ -24,6 +24,7 @@ def verify(
     fps: arguments.Fps = None,
     fps_mode: arguments.FpsMode = None,
     depth: arguments.Depth = None,
+    limit: arguments.Limit = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
     as_json: arguments.Json = False,
@@ -39,7 +40,15 @@ def verify(
     if filters and reference is None:
         raise UsageError("filters are those that the reference was encoded with: give --reference too")
     with display(quiet=quiet, as_json=as_json) as show:
-        report = sensic.verify(source, reference=reference, **filters, model=model, threads=threads, progress=show)
+        report = sensic.verify(
+            source,
+            reference=reference,
+            model=model,
+            threads=threads,
+            progress=show,
+            **filters,
+            **arguments.limits(limit),
+        )
     if as_json:
         console.record("verified", **asdict(report))
         return

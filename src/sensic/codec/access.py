@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, overload
 
 from sensic.codec.profiles import decoder_for
-from sensic.container import StreamReader
+from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
 from sensic.model import Model
 from sensic.video import Frame, VideoInfo
@@ -30,8 +30,9 @@ class Video:
         *,
         model: str | Path | Model | None = None,
         threads: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._reader = StreamReader(source)
+        self._reader = StreamReader(source, limits=limits)
         try:
             self._decoder = decoder_for(self._reader.header, model, threads)
             self._index = self._reader.index()
@@ -115,9 +116,13 @@ class Video:
 
 
 def open_video(
-    source: str | Path | bytes | BinaryIO, *, model: str | Path | Model | None = None, threads: int | None = None
+    source: str | Path | bytes | BinaryIO,
+    *,
+    model: str | Path | Model | None = None,
+    threads: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Video:
-    """Open a Sensic stream for reading frames in any order; see ``Video``.
+    """Open a Sensic stream for reading frames in any order; see ``Video``. ``limits`` is what it may ask for.
 
     Raises StreamError and what is below it, WrongModelError, InputError.
 
@@ -125,4 +130,4 @@ def open_video(
     ...     len(video), video[-1].y.shape, float(video.at(seconds=0.1).time)
     (6, (180, 320), 0.08)
     """
-    return Video(source, model=model, threads=threads)
+    return Video(source, model=model, threads=threads, limits=limits)

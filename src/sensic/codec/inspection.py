@@ -15,22 +15,22 @@ from av.stream import Stream
 
 from sensic.codec.profiles import decoder_for
 from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
-from sensic.container import StreamReader
+from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
 from sensic.model import Model
 from sensic.video import Filters, Frame, VideoSource
 
 
-def probe(source: str | Path | bytes | BinaryIO) -> StreamInfo:
+def probe(source: str | Path | bytes | BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> StreamInfo:
     """Header and structure of a stream, every checksum checked, nothing decoded. Needs no model.
 
-    Raises StreamError and what is below it, UsageError for a pipe.
+    ``limits`` is what the stream may ask for. Raises StreamError and what is below it, UsageError for a pipe.
 
     >>> info = probe("holiday.mkv")
     >>> info.frames, info.groups, info.header.quality, float(info.duration)
     (6, 1, 32, 0.24)
     """
-    with StreamReader(source) as reader, reader.side() as side:
+    with StreamReader(source, limits=limits) as reader, reader.side() as side:
         index, info = reader.index(), reader.header.info
         step = index[-1].last_pts - index[-1].first_pts if index else 0
         last = step // max(1, index[-1].frames - 1) if index and index[-1].frames > 1 else 0
@@ -58,10 +58,11 @@ def verify(
     filters: Filters | None = None,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: ProgressCallback | None = None,
 ) -> VerifyReport:
     """Check every checksum and decode every frame; compare with ``reference``, the video that was encoded, if given;
-    ``filters`` are those that it was encoded with.
+    ``filters`` are those that it was encoded with. ``limits`` is what the stream may ask for.
 
     Raises StreamError and what is below it where something is wrong, UsageError where the reference has another
     size or number of frames.
@@ -72,7 +73,7 @@ def verify(
     """
     start = time.monotonic()
     digest, errors, frames, groups = hashlib.sha256(), np.zeros(3), 0, 0
-    with StreamReader(source) as reader:
+    with StreamReader(source, limits=limits) as reader:
         decoder = decoder_for(reader.header, model, threads)
         total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
         groups = sum(entry.starts_group for entry in reader.index()) if reader.seekable else 0

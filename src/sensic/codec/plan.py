@@ -27,7 +27,7 @@ from sensic.codec.transcode import (
     start_sensing,
 )
 from sensic.codec.work import Work, check_chunks
-from sensic.container import StreamReader, StreamWriter
+from sensic.container import DEFAULT_LIMITS, Limits, StreamReader, StreamWriter
 from sensic.errors import OutputError
 from sensic.model import Model
 from sensic.sensing import SensingSettings
@@ -164,6 +164,7 @@ def plan_decode(
     layers: int | None = None,
     uncertainty: bool = False,
     on_error: str = ON_ERROR[0],
+    limits: Limits = DEFAULT_LIMITS,
 ) -> DecodePlan:
     """Check what ``sensic.decode`` would check before it begins, with the same arguments, and say what it would do.
 
@@ -176,7 +177,7 @@ def plan_decode(
     (6, 'mp4', 'libx264')
     """
     refuse_same_file(source, destination)
-    with StreamReader(source) as reader, side_of(reader, on_error) as side:
+    with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
         header = reader.header
         decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty))
         index = reader.index() if reader.seekable and on_error == "fail" else None

@@ -19,7 +19,7 @@ from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressC
 from sensic.codec.settings import EncoderSettings, effort_of
 from sensic.codec.target import RateTarget
 from sensic.codec.work import Work, encode_in_chunks
-from sensic.container import StreamHeader, StreamReader, StreamWriter
+from sensic.container import DEFAULT_LIMITS, Limits, StreamHeader, StreamReader, StreamWriter
 from sensic.errors import InputError, UsageError
 from sensic.model import Model
 from sensic.sensing import SensingEncoder, SensingSettings
@@ -209,6 +209,7 @@ def decode(
     layers: int | None = None,
     uncertainty: bool = False,
     on_error: str = ON_ERROR[0],
+    limits: Limits = DEFAULT_LIMITS,
     progress: ProgressCallback | None = None,
 ) -> DecodeReport:
     """Decode a Sensic stream into any container and codec that FFmpeg writes; lossless (FFV1, or y4m) by default.
@@ -219,7 +220,7 @@ def decode(
 
     A damaged stream is an error, and nothing is written; with ``on_error`` "conceal" everything that is whole is
     decoded, the last good picture stands in for what is lost, and the report's ``concealed`` tells where. A damaged
-    header remains an error.
+    header remains an error. ``limits`` is what the stream may ask for.
 
     Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
 
@@ -228,7 +229,7 @@ def decode(
     """
     refuse_same_file(source, destination)
     concealment: Concealment | None = None
-    with StreamReader(source) as reader, side_of(reader, on_error) as side:
+    with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
         pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty))
         info = reader.header.info
         if on_error == "fail":

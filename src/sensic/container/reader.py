@@ -67,7 +67,7 @@ class StreamReader:
     def survivors(self) -> Iterator[Block | Gap]:
         """The blocks of a damaged stream from its first on that are whole, and the gaps between them. Where the source
         can't seek, a gap ends at the next element that makes sense."""
-        items = survivors(self._demuxer, self._limits)
+        items = survivors(self._demuxer, self._unpack)
         return (item for item in items if isinstance(item, Gap) or item.frames)
 
     def index(self) -> tuple[IndexEntry, ...]:
@@ -132,7 +132,7 @@ class StreamReader:
             raw = self._demuxer.next_block()
             if raw is None:
                 raise DamagedError("the stream is cut short: its last block is missing")
-            block = Block.unpack(raw.data, self._limits)
+            block = self._unpack(raw.data)
             if block.sequence != self._sequence:
                 raise DamagedError(f"block {self._sequence:,} is missing: block {block.sequence:,} follows")
             if block.sequence == 0 and block.frames and not block.starts_group:
@@ -146,6 +146,13 @@ class StreamReader:
             self._sequence += 1
             self._ended = block.last
             yield block, raw.place
+
+    def _unpack(self, data: bytes) -> Block:
+        """Raises DamagedError, LimitError, VersionError."""
+        block, info = Block.unpack(data, self._limits), self.header.info
+        if block.frames:
+            self._limits.check_contents(len(block.frames), info.width, info.height, info.depth, len(block.payload))
+        return block
 
     def _need_seek(self) -> None:
         if not self._demuxer.seekable:

@@ -7,13 +7,12 @@ next good block from the end of the last one on, byte by byte: damage then costs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sensic.container import ebml
 from sensic.container.block import BLOCK_VERSION, Block
 from sensic.container.demux import Demuxer, Place
-from sensic.container.limits import Limits
 from sensic.errors import StreamError
 
 _WINDOW = 1 << 20
@@ -32,17 +31,17 @@ class Gap:
     reason: str
 
 
-def survivors(demuxer: Demuxer, limits: Limits) -> Iterator[Block | Gap]:
-    """Good blocks in order from where the demuxer stands, and the gaps between them.
+def survivors(demuxer: Demuxer, unpack: Callable[[bytes], Block]) -> Iterator[Block | Gap]:
+    """Good blocks in order from where the demuxer stands, as ``unpack`` makes them, and the gaps between them.
 
     A source that can't seek is not searched: where its elements make no sense any more, it ends.
     """
-    return _Salvage(demuxer, limits).items()
+    return _Salvage(demuxer, unpack).items()
 
 
 class _Salvage:
-    def __init__(self, demuxer: Demuxer, limits: Limits) -> None:
-        self._demuxer, self._limits = demuxer, limits
+    def __init__(self, demuxer: Demuxer, unpack: Callable[[bytes], Block]) -> None:
+        self._demuxer, self._unpack = demuxer, unpack
         self._sequence = 0  # of the block to come
         self._pts: int | None = None  # of the last frame so far
         self._good = demuxer.place  # behind the last good block
@@ -72,7 +71,7 @@ class _Salvage:
 
     def _next(self) -> Block | None:
         raw = self._demuxer.next_block()
-        return None if raw is None else Block.unpack(raw.data, self._limits)
+        return None if raw is None else self._unpack(raw.data)
 
     def _oddity(self, block: Block | None) -> str:
         """What is wrong with a block whose checksum is right, if anything."""
