@@ -10,10 +10,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sensic.codec import lookahead
-from sensic.codec.complexity import block_means
 from sensic.codec.frames import write_checksum, write_quality, write_repeat
 from sensic.codec.importance import importance, worth
 from sensic.codec.latents import Floats, LatentPath, SymbolChooser, SymbolWriter
@@ -23,6 +21,7 @@ from sensic.codec.pixels import PixelPath, padded
 from sensic.codec.quantisation import INTER_WORTH, INTRA_WORTH
 from sensic.codec.rate import Constant, RateControl
 from sensic.codec.refinement import ROUNDS, refined
+from sensic.codec.repeats import Coded
 from sensic.codec.settings import EncoderSettings
 from sensic.container import Block, FrameRecord
 from sensic.entropy import SymbolEncoder
@@ -39,10 +38,6 @@ ALLOWED = 64.0  # squared error below which nothing is ever called bad
 
 FORESEEING = 2  # the lowest effort that looks ahead
 SHORTEST = 8  # frames from the start of a group to a scene cut that starts another
-STILL, SAME = 6.0, 1.05
-"""A picture may be shown again for a frame that differs from the one it was coded for by no more than STILL in any
-block (mean squared difference, 8 bits; noise of deviation s makes 2 s²), if its error is no more than SAME times what
-it was."""
 
 
 class Encoder:
@@ -83,9 +78,7 @@ class Encoder:
         self._pixels = PixelPath(model, backend, self._height, self._width)
         self._position = 0  # of the next frame in its group
         self._first_error = 0.0  # squared error of the group's first picture
-        self._coded = 0  # quality of the last picture
-        self._error = 0.0  # its mean squared error
-        self._source: NDArray[np.uint8] | None = None  # what it was coded for
+        self._coded: Coded | None = None  # the last picture
         self._checksum = 0  # over the symbols of the group so far
         self._coder = SymbolEncoder()  # of the block at hand, with its frames
         self._records: list[FrameRecord] = []
@@ -139,9 +132,7 @@ class Encoder:
         """All that coding a frame changes."""
         parts = {"_coder": self._coder.copy(), "_motion": self._motion.copy(), "_pixels": copy(self._pixels)}
         latents = {"_latents": self._latents.copy()} if self._position else {}
-        rest = {
-            name: vars(self)[name] for name in ("_first_error", "_coded", "_error", "_source", "_checksum", "_repeats")
-        }
+        rest = {name: vars(self)[name] for name in ("_first_error", "_coded", "_checksum", "_repeats")}
         return {**parts, **latents, **rest, "bits": dict(self.bits)}
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -159,7 +150,7 @@ class Encoder:
         complexity = prepared.change if inter else prepared.texture
         wanted = self._rate.quality(self.frames, self._position, complexity, prepared.frame.time)
         quality = min(self._model.frame_quality(wanted, self._position) + raised, QUALITIES - 1)
-        if inter and self._is_shown(prepared, quality):
+        if inter and self._coded and self._coded.shows(prepared.planes, quality):
             with self._counting("other"):
                 write_repeat(self._coder, expected)
             self._repeats = True
@@ -173,9 +164,9 @@ class Encoder:
         y, z = self._latent(prepared, quality, worth)
         port = SymbolWriter(self._coder, self._model.tables, self._pool, worth)
         latent = self._latents.frame(port, self._motion.previous, quality, inter, y, z)
-        self._pixels.synthesise(latent, quality)
+        picture = self._pixels.synthesise(latent, quality)
         port.flush()
-        error = self._error_as(prepared)
+        error = cv2.norm(self._pixels.reference, prepared.luma, cv2.NORM_L2SQR) / prepared.luma.size
         if not error <= max(most, ALLOWED):
             self._coder, self.bits = coder, kept
             return False
@@ -183,7 +174,7 @@ class Encoder:
             self.bits[part] += bits
         if not inter:
             self._first_error = error
-        self._coded, self._error, self._source = quality, error, prepared.luma
+        self._coded = Coded(quality, prepared.planes, picture)
         self._checksum = self._latents.checksum
         return True
 
@@ -207,17 +198,6 @@ class Encoder:
             return np.full(shape, INTER_WORTH if self._position else INTRA_WORTH, np.float32)
         links = prepared.links[: self._settings.gop - 1 - self._position]
         return worth(importance(links, min(max(quality, 0), QUALITIES - 1), shape))
-
-    def _is_shown(self, prepared: Prepared, quality: int) -> bool:
-        """Whether the last picture, coded no worse than ``quality``, shows this frame as well."""
-        if quality > self._coded or self._source is None:
-            return False
-        moved = np.subtract(prepared.luma, self._source, dtype=np.float32)
-        return bool(block_means(moved * moved).max() <= STILL) and self._error_as(prepared) <= SAME * self._error
-
-    def _error_as(self, prepared: Prepared) -> float:
-        """Mean squared error of the last picture's luma as this frame's."""
-        return cv2.norm(self._pixels.reference, prepared.luma, cv2.NORM_L2SQR) / prepared.luma.size
 
     def _motion_field(self, prepared: Prepared, quality: int) -> None:
         """Choose and write the motion of an inter frame; the coder of motion remembers it."""
