@@ -203,13 +203,16 @@ def main(
         MOST,
         MOST,
     ),
-    only: Annotated[str, typer.Option(help="Coders whose name begins so.")] = "",
+    only: Annotated[str | None, typer.Option(help="One coder, by the beginning of its rows.")] = None,
     every: Annotated[int, typer.Option(help="From one quality to the next.", min=1)] = EVERY,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     loaded = Model.load(model) if model is not None else None
     results: dict[str, dict[str, list[Point]]] = {}
-    chosen = [coder for name, coder in coders(loaded, full, every).items() if name.startswith(only)]
+    named = coders(loaded, full, every)
+    if only is not None and only not in named:
+        raise typer.BadParameter(f"--only is one of {'; '.join(named)}")
+    chosen = list(named.values()) if only is None else [named[only]]
     with tempfile.TemporaryDirectory() as scratch, progress_bar() as bar:
         task = bar.add_task("measuring", total=len(sources) * len(chosen))
         for source in sources:
