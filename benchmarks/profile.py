@@ -3,7 +3,8 @@
 The clip is scaled to 720p and 1080p, encoded, and decoded to y4m. Every stage counts the CPU time of its own, which
 depends little on what else the machine does; "rest" is what the process takes beyond all stages (decoding the source,
 the container, Python). The same again with two threads in the networks, where only the whole is counted: helpers that
-do a part of a network's work are in no stage. Writes ``profile.json``, ``profile.md`` and ``profile.png``.
+do a part of a network's work are in no stage. Writes ``profile.json``, ``profile.md`` and ``profile.png``; with another
+model than the default ``profile-MODEL.json`` and so on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sensic
 from benchmarks.memory import scaled_loop
 from benchmarks.progress import progress_bar
 from benchmarks.stopwatch import Stopwatch, Watched
-from sensic.codec import decoder, encoder, latents, pixels, transcode
+from sensic.codec import decoder, encoder, latents, lookahead, pixels, transcode
 from sensic.entropy import ScaleTables, TableStatistics
 from sensic.motion import MotionCoder, MotionSearch
 from sensic.runtime import OnnxBackend
@@ -35,7 +36,7 @@ SIZES = ((1280, 720), (1920, 1080))
 WARM_UP = 2  # frames coded beforehand, so that building tables once is not counted
 GROUPS = {
     "read": ("read", "planes in"),
-    "search": ("flow", "choice of vectors"),
+    "search": ("flow", "lookahead", "choice of vectors"),
     "motion coding": ("motion coding",),
     "warp": ("warp",),
     "prior": ("hyper", "first", "second", "memory"),
@@ -55,9 +56,11 @@ COLOURS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One job at one size: milliseconds per frame, of the wall clock, of all CPU time, and by stage (one thread)."""
+    """One job at one size with one model: milliseconds per frame, of the wall clock, of all CPU time, and, with one
+    thread, by stage."""
 
     job: str
+    model: str
     width: int
     height: int
     threads: int
@@ -77,10 +80,11 @@ class Row:
 def watched() -> list[Watched]:
     """All stages of encoder and decoder, where they are called."""
     return [
-        (encoder, "to_tensors", "planes in"),
-        (encoder, "luma8", "planes in"),
+        (lookahead, "to_tensors", "planes in"),
+        (lookahead, "luma8", "planes in"),
         (MotionSearch, "flow", "flow"),
-        (encoder, "change", "flow"),
+        (lookahead, "link", "lookahead"),
+        (encoder.Encoder, "_worth", "lookahead"),
         (MotionSearch, "choose", "choice of vectors"),
         (MotionCoder, "encode", "motion coding"),
         (MotionCoder, "decode", "motion coding"),
@@ -98,7 +102,7 @@ def watched() -> list[Watched]:
     ]
 
 
-def measure(job: str, source: Path, destination: Path, size: tuple[int, int], threads: int) -> Row:
+def measure(job: str, model: str, source: Path, destination: Path, size: tuple[int, int], threads: int) -> Row:
     """Runs ``job``, encode or decode, once, and watches it."""
     stopwatch = Stopwatch()
 
@@ -109,14 +113,14 @@ def measure(job: str, source: Path, destination: Path, size: tuple[int, int], th
     with stopwatch.watching(watched()), patch.object(VideoSource, "__iter__", read):
         wall, cpu = time.perf_counter(), time.process_time()
         if job == "encode":
-            frames = sensic.encode(source, destination, threads=threads).frames
+            frames = sensic.encode(source, destination, model=model, threads=threads).frames
         else:
             frames = transcode.decode(source, destination, threads=threads).frames
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     stages = {stage: 1000 * seconds / frames for stage, seconds in stopwatch.seconds.items()} if threads == 1 else {}
     if stages:
         stages["rest"] = 1000 * cpu / frames - sum(stages.values())
-    return Row(job, *size, threads, frames, 1000 * wall / frames, 1000 * cpu / frames, stages)
+    return Row(job, model, *size, threads, frames, 1000 * wall / frames, 1000 * cpu / frames, stages)
 
 
 def table(rows: list[Row]) -> str:
@@ -156,9 +160,8 @@ def draw(rows: list[Row], path: Path) -> None:
 def main(
     clip: Annotated[Path, typer.Argument(help="Video to scale.", exists=True)],
     frames: Annotated[int, typer.Option(help="Of each size.")] = 32,
-    out: Annotated[Path, typer.Option(help="Folder for profile.json, profile.md and profile.png.")] = Path(
-        "benchmarks/out"
-    ),
+    model: Annotated[str, typer.Option(help="A shipped model.")] = "default",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("benchmarks/out"),
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
@@ -168,17 +171,18 @@ def main(
         source, coded, decoded = (Path(scratch) / name for name in ("source.mp4", "coded.mkv", "decoded.y4m"))
         for size in SIZES:
             scaled_loop(clip, source, *size, WARM_UP)
-            sensic.encode(source, coded, threads=1)
+            sensic.encode(source, coded, model=model, threads=1)
             scaled_loop(clip, source, *size, frames)
             for threads in (1, 2):
                 for job, start, end in (("encode", source, coded), ("decode", coded, decoded)):
                     bar.update(task, description=f"{job} {size[1]}p, threads: {threads}")
-                    rows.append(measure(job, start, end, size, threads))
+                    rows.append(measure(job, model, start, end, size, threads))
                     bar.advance(task)
     rows.sort(key=lambda row: (row.job, row.height, row.threads))
-    (out / "profile.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    (out / "profile.md").write_text(table(rows))
-    draw([row for row in rows if row.threads == 1], out / "profile.png")
+    name = "profile" if model == "default" else f"profile-{model}"
+    (out / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    (out / f"{name}.md").write_text(table(rows))
+    draw([row for row in rows if row.threads == 1], out / f"{name}.png")
     typer.echo(table(rows))
 
 

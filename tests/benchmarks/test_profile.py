@@ -64,8 +64,8 @@ def test_items_and_threads_are_counted_apart(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_clip_is_profiled(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile, "SIZES", ((96, 64),))
-    main(source, frames=3, out=tmp_path)
-    rows = json.loads((tmp_path / "profile.json").read_text())
+    main(source, frames=3, model="fast", out=tmp_path)
+    rows = json.loads((tmp_path / "profile-fast.json").read_text())
     assert {(row["job"], row["threads"], row["frames"]) for row in rows} == {
         (job, threads, 3) for job in ("encode", "decode") for threads in (1, 2)
     }
@@ -75,6 +75,6 @@ def test_a_clip_is_profiled(source: Path, tmp_path: Path, monkeypatch: pytest.Mo
         assert sum(row["stages"].values()) <= row["cpu"] * 1.000001
     encode = next(row["stages"] for row in rows if row["job"] == "encode" and row["threads"] == 1)
     assert known - {"write"} == set(encode)
-    table = (tmp_path / "profile.md").read_text()
+    table = (tmp_path / "profile-fast.md").read_text()
     assert "| synthesis |" in table
-    assert (tmp_path / "profile.png").stat().st_size > 1000
+    assert (tmp_path / "profile-fast.png").stat().st_size > 1000

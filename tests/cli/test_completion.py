@@ -91,7 +91,7 @@ def test_folders_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (tmp_path / "runs" / name).mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "manifest.json").write_text("{}")
     monkeypatch.chdir(tmp_path / "runs")
-    assert completion.models("") == ["default", "mine", "sensing", "snapshot"]
+    assert completion.models("") == ["default", "fast", "mine", "sensing", "snapshot"]
     monkeypatch.chdir(tmp_path)
     assert completion.models("runs/") == ["runs/mine"]
     assert completion.models("runs/m") == ["runs/mine"]

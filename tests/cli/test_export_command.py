@@ -32,7 +32,9 @@ def test_options_are_handed_on(calls: dict[str, Any], capsys: pytest.CaptureFixt
     assert main(["export", "run", "-o", "m", "--name", "mine", "--facts", "told.toml", "--packs", "p", "--force"]) == 0
     assert calls["args"] == ("run", "m")
     del calls["options"]["progress"]
-    assert calls["options"] == {"name": "mine", "facts": "told.toml", "packs": ["p"], "calibrate": None, "force": True}
+    assert calls["options"] == {
+        "name": "mine", "facts": "told.toml", "packs": ["p"], "calibrate": None, "int8": False, "force": True,
+    }  # fmt: skip
     assert capsys.readouterr().err.splitlines() == [
         "exporting run",
         "m: model mine (abababababababab), golden vector reproduced",

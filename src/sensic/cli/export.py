@@ -38,6 +38,9 @@ def export(
         int | None,
         typer.Option("--calibrate", min=0, help="Clips to code, so that symbol tables fit; as the run's recipe says."),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Of the model RUN: its pixel networks in 8-bit integers, fitted to --packs.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the model that is there.")] = False,
     as_json: arguments.Json = False,
     quiet: arguments.Quiet = False,
@@ -47,7 +50,9 @@ def export(
 
     if not quiet and not as_json:
         console.status(f"exporting {source}")
-    given: dict[str, Any] = {"name": name, "facts": facts, "packs": packs or (), "calibrate": calibrate, "force": force}
+    given: dict[str, Any] = {
+        "name": name, "facts": facts, "packs": packs or (), "calibrate": calibrate, "int8": int8, "force": force,
+    }  # fmt: skip
     with display(quiet=quiet, as_json=as_json, view=ExportView()) as show:
         model = export_weights(source, out, progress=show, **given)
     if as_json:

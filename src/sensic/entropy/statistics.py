@@ -55,17 +55,21 @@ class TableStatistics:
 
     def apply(self, index: Indices, channels: Channels) -> Indices:
         """Tables [n] to use for the prior's indices [n] of symbols in ``channels`` [n]."""
-        tables: Indices = np.clip(self._table[index] + self._shift[channels], 0, SCALES - 1).astype(np.uint8)
-        return tables
+        moved = np.clip(self._table + self._shift[:, None], 0, SCALES - 1).astype(np.uint8)
+        return np.asarray(moved.take(channels * SCALES + index))
 
     def update(self, symbols: IntArray, index: Indices, channels: Channels) -> None:
         """Learn from a run: symbols [n], the prior's indices [n] and channels [n]."""
-        magnitude = np.minimum(np.abs(symbols), MAGNITUDES - 1).astype(np.int64)
-        _add(self._common, np.bincount(index.astype(np.int64) * MAGNITUDES + magnitude, minlength=self._common.size))
+        keys = channels * SCALES + index
+        keys *= MAGNITUDES
+        keys += np.minimum(np.abs(symbols), MAGNITUDES - 1)
+        seen = np.bincount(keys, minlength=self._own.size).reshape(self._channels, SCALES, MAGNITUDES)
+        _add(self._common, seen.sum(0).ravel())
         # The channel's correction is learned on top of the common one, with the tables that now apply.
-        corrected = self._table[index].astype(np.int64)
-        keys = (channels * SCALES + corrected) * MAGNITUDES + magnitude
-        _add(self._own, np.bincount(keys, minlength=self._own.size).reshape(self._own.shape))
+        corrected = np.zeros_like(seen)
+        for index_, table in enumerate(self._table.tolist()):
+            corrected[:, table] += seen[:, index_]
+        _add(self._own, corrected.reshape(self._own.shape))
         common = self._common.reshape(SCALES, MAGNITUDES).astype(np.float64)
         self._table = (common @ self._cost + self._step_penalty).argmin(1).astype(np.int16)
         # One product per channel, small enough for BLAS to stay on this thread: its helpers would starve the networks.

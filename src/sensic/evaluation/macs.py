@@ -22,7 +22,8 @@ BLOCK = 16
 WHOLE = {"snapshot": (1, SIDE, SIDE), "masks": (1, 1, SIDE, SIDE)}
 """Shapes of inputs of another kind: a snapshot of one frame."""
 Shapes = dict[str, tuple[int, ...]]
-PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "MatMul": 1, "Gemm": 1, "QLinearConv": 3, "MatMulIntegerToFloat": 1}
+"""What is counted, and which input holds the weights; the first is what they are multiplied with."""
 
 
 def per_pixel(model: Model) -> dict[str, float]:
@@ -41,6 +42,8 @@ def input_shape(name: str, dims: list[int]) -> tuple[int, ...]:
         return WHOLE[name]
     if len(dims) != 4:
         return tuple(d or 1 for d in dims)
+    if not dims[1]:  # pixels before channels
+        return (1, SIDE // REDUCTION[name], SIDE // REDUCTION[name], dims[3])
     reduction = 1 if name == "y" and dims[1] == 1 else REDUCTION.get(name, BLOCK)
     return (1, dims[1], SIDE // reduction, SIDE // reduction)
 
@@ -48,9 +51,9 @@ def input_shape(name: str, dims: list[int]) -> tuple[int, ...]:
 def multiplications(graph: bytes) -> int:
     """Of one run of an ONNX graph on a picture of SIDE x SIDE."""
     model = onnx.load_from_string(graph)
-    nodes = [node for node in model.graph.node if node.op_type in PRODUCTS]
+    nodes = [node for node in model.graph.node if node.op_type in WEIGHTS]
     known = {output.name for output in model.graph.output}
-    wanted = {name for node in nodes for name in (*node.input[:2], node.output[0])}
+    wanted = {name for node in nodes for name in (node.input[0], node.input[WEIGHTS[node.op_type]], node.output[0])}
     fed = {value.name for value in model.graph.input} | {value.name for value in model.graph.initializer}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(wanted - known - fed))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -67,8 +70,9 @@ def multiplications(graph: bytes) -> int:
 
 
 def _node_multiplications(node: onnx.NodeProto, shapes: Shapes) -> int:
-    if node.op_type == "Conv":  # weights [O, I / groups, kh, kw]
-        return prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
+    weights = shapes[node.input[WEIGHTS[node.op_type]]]
+    if node.op_type in ("Conv", "QLinearConv"):  # weights [O, I / groups, kh, kw]
+        return prod(shapes[node.output[0]]) * prod(weights[1:])
     if node.op_type == "ConvTranspose":  # weights [I, O / groups, kh, kw]
-        return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
-    return prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+        return prod(shapes[node.input[0]]) * prod(weights[1:])
+    return prod(shapes[node.output[0]]) * prod(weights[-2:]) // shapes[node.output[0]][-1]

@@ -8,11 +8,14 @@
                           of a decoder of the sensing profile: listen, write, paint; of one of snapshots: unroll
 ``weights.safetensors``   the trained weights, for going on with training; not needed to run. Decoders of the sensing
                           profile and of snapshots have them in their graphs only
+``int8.safetensors``      how activations are rounded, in models whose context, analysis and synthesis compute in 8-bit
+                          integers: these graphs are then made of the weights (``sensic.model.int8``)
 ``README.md``             the model card (not part of the id)
 ========================  ==================================================================
 
 The id of a model, which streams carry, is the SHA-256 of ``manifest.json``; as the manifest names the hash
-of every other file, the id fixes them all.
+of every other file, the id fixes them all. A manifest may name another model as its ``base``, by id: files that it does
+not name itself are that model's.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesi
 SENSING_GRAPHS = ("listen", "write", "paint")
 SNAPSHOT_GRAPHS = ("unroll",)
 MANIFEST = "manifest.json"
+STEPS = "int8.safetensors"
 MANIFEST_MAX = 1 << 20
 FILE_MAX = 256 << 20
 
@@ -64,7 +68,14 @@ def write_model(
         "networks": dict(networks),
         "quality_offsets": dict(quality_offsets),
         "facts": dict(facts),
-        "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in sorted(files.items())},
+    }
+    return write_manifest(directory, manifest, files)
+
+
+def write_manifest(directory: Path, manifest: dict[str, Any], files: Mapping[str, bytes]) -> str:
+    """Write ``files`` and the manifest that names them besides its other contents; returns the id."""
+    manifest["files"] = {
+        k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in sorted(files.items())
     }
     text = json.dumps(manifest, indent=1, sort_keys=True).encode()
     directory.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sensic.entropy.tables import ScaleTables
 from sensic.errors import ModelError
-from sensic.model.files import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, read_file, read_manifest, read_tensors
+from sensic.model.files import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, STEPS, read_file, read_manifest, read_tensors
+from sensic.model.int8 import PIXEL_GRAPHS, Int8Graphs, Steps
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT, SENSING = "default", "sensing"
@@ -88,14 +89,37 @@ class Model:
                 return graphs
         return GRAPHS
 
+    @property
+    def is_int8(self) -> bool:
+        """Whether its pixel networks compute in 8-bit integers (``sensic.model.int8``)."""
+        return STEPS in self.manifest["files"]
+
+    @cached_property
+    def _base(self) -> Model | None:
+        """The model that has the files which this one's manifest does not name."""
+        identity = self.manifest.get("base")
+        if identity is None:
+            return None
+        found = Model.find(str(identity))
+        if found is None or found.is_int8:
+            raise ModelError(f"{self.directory}: the model {str(identity)[:16]}, of which it is made, is not there")
+        return found
+
+    def _owner(self, file: str) -> Model:
+        return self if file in self.manifest["files"] or self._base is None else self._base
+
+    def _tensors(self, file: str) -> dict[str, NDArray[Any]]:
+        owner = self._owner(file)
+        return read_tensors(owner.directory, owner.manifest, file)
+
     @cached_property
     def integers(self) -> dict[str, NDArray[Any]]:
         """Weights, biases and tables of the entropy path, as stored."""
-        return read_tensors(self.directory, self.manifest, "tables.safetensors")
+        return self._tensors("tables.safetensors")
 
     @cached_property
     def golden(self) -> dict[str, NDArray[Any]]:
-        return read_tensors(self.directory, self.manifest, "golden.safetensors")
+        return self._tensors("golden.safetensors")
 
     @cached_property
     def tables(self) -> ScaleTables:
@@ -128,14 +152,24 @@ class Model:
         return min(max(quality + int(offset), 0), QUALITIES - 1)
 
     def graph(self, name: str) -> bytes:
-        """An ONNX file, its hash checked. ``name`` is one of ``graphs``."""
+        """An ONNX file, its hash checked or made of files whose hashes are. ``name`` is one of ``graphs``."""
         if name not in self.graphs:
             raise ModelError(f"no graph {name!r} in {self.name}; there are {', '.join(self.graphs)}")
-        return read_file(self.directory, self.manifest, f"{name}.onnx")
+        if self.is_int8 and name in PIXEL_GRAPHS:
+            return self._int8.graph(name)
+        owner = self._owner(f"{name}.onnx")
+        return read_file(owner.directory, owner.manifest, f"{name}.onnx")
+
+    @cached_property
+    def _int8(self) -> Int8Graphs:
+        try:
+            return Int8Graphs(self.weights(), Steps.of(self._tensors(STEPS)))
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{self.directory}: {STEPS} is not usable: {error}") from error
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The trained weights, for training and for backends that build the networks themselves."""
-        return read_tensors(self.directory, self.manifest, "weights.safetensors")
+        return self._tensors("weights.safetensors")
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, id={self.id[:16]})"

@@ -62,14 +62,14 @@ def count_symbols(
     jobs = [(clip, quality) for clip in clips for quality in qualities]
     for done, ((y, uv), quality) in enumerate(jobs):
         settings = EncoderSettings(quality=quality, gop=GROUP)
-        for _ in Encoder(watched, backend, y.shape[2], y.shape[1], settings).blocks(_frames(y, uv)):
+        for _ in Encoder(watched, backend, y.shape[2], y.shape[1], settings).blocks(frames_of(y, uv)):
             pass
         if progress:
             progress((done + 1) / len(jobs))
     return tables.seen
 
 
-def _frames(y: Plane, uv: Plane) -> Iterator[Frame]:
+def frames_of(y: Plane, uv: Plane) -> Iterator[Frame]:
     there = list(range(len(y)))
     for pts, t in enumerate((there + there[-2::-1])[:GROUP]):
         luma, u, v = (np.ascontiguousarray(plane) for plane in (y[t], uv[t, 0], uv[t, 1]))

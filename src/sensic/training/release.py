@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from sensic.errors import ModelError, PackError, UsageError
 from sensic.model import SENSING_GRAPHS, SNAPSHOT_GRAPHS, Model
 from sensic.model.files import MANIFEST, read_manifest
-from sensic.training.calibration import count_symbols
+from sensic.training.calibration import Planes, count_symbols
 from sensic.training.checkpoint import Checkpoints
 from sensic.training.data.origins import origins
 from sensic.training.data.pack import Pack, open_packs
 from sensic.training.export import QUALITY_OFFSETS, export_model
 from sensic.training.facts import facts_of
+from sensic.training.int8 import make_int8
 from sensic.training.recipe import Recipe, RunRecipe
 from sensic.training.reports import ValidationResult
 from sensic.training.run import Result
@@ -39,6 +40,7 @@ from sensic.training.stored import graphs_of
 from sensic.training.weights import load_vae
 
 WEIGHTS = ("best.safetensors", "weights.safetensors")  # of a run, of a model
+INT8_CLIPS = 8
 R = TypeVar("R", bound=RunRecipe)
 V = TypeVar("V", bound=Result)
 _UNNAMED = {"run", "runs", "model", "models", "out", ""}
@@ -53,6 +55,7 @@ def export_weights(
     facts: Mapping[str, Any] | str | Path | None = None,
     packs: Sequence[str | Path] = (),
     calibrate: int | None = None,
+    int8: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Model:
     """Export a run's folder (its best weights), a model directory or a safetensors file of weights as a model.
@@ -61,14 +64,18 @@ def export_weights(
     as in ``sensic.training.card``, or a TOML or JSON file of them) adds to it and corrects it; ``packs`` are what the
     weights were trained on, where no recipe says so. ``calibrate`` of their clips are coded, so that the symbol tables
     follow what comes (``sensic.training.calibration``): by default as many as the recipe says, none where there is no
-    recipe or its packs are gone. ``name`` is the model's, by default that of the directory. A model that is in the way
-    is replaced with ``force`` only.
+    recipe or its packs are gone. ``int8`` makes of another model, by name or directory, one whose pixel networks
+    compute in 8-bit integers; ``calibrate`` clips of the packs (8 if not told) say how to round. ``name`` is the
+    model's, by default that of the directory. A model that is in the way is replaced with ``force`` only.
 
     Raises ModelError where the weights can't be a model, UsageError, RecipeError, PackError, OutputError, BackendError.
     """
     directory = Path(directory)
     if (directory / "manifest.json").exists() and not force:
         raise UsageError(f"{directory} holds a model already; --force replaces it")
+    if int8:
+        footage = _some(open_packs(packs), calibrate or INT8_CLIPS) if packs else []
+        return make_int8(Model.load(source), footage, directory, name=name or _name(directory), progress=progress)
     weights = find_weights(Path(source))
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     graphs, name = graphs_of(weights), name or _name(directory)
@@ -112,10 +119,15 @@ def _to_count(run: Path, packs: Sequence[str | Path], calibrate: int | None) -> 
 def _count(
     model: Model, packs: Sequence[Pack], count: int, progress: Callable[[float], None] | None
 ) -> NDArray[np.int64]:
-    """Symbols of ``count`` clips spread over the packs."""
+    """Symbols of ``count`` clips."""
+    return count_symbols(model, _some(packs, count), progress=progress)
+
+
+def _some(packs: Sequence[Pack], count: int) -> list[Planes]:
+    """``count`` clips spread over the packs."""
     every = max(1, sum(pack.clips for pack in packs) // count)
     clips = (clip for pack in packs for clip in pack.read())
-    return count_symbols(model, list(islice(clips, 0, every * count, every)), progress=progress)
+    return list(islice(clips, 0, every * count, every))
 
 
 def find_weights(source: Path) -> Path:
