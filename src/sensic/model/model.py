@@ -14,6 +14,7 @@ from sensic.entropy.tables import ScaleTables
 from sensic.errors import ModelError
 from sensic.model.files import GRAPHS, SENSING_GRAPHS, SNAPSHOT_GRAPHS, STEPS, read_file, read_manifest, read_tensors
 from sensic.model.int8 import PIXEL_GRAPHS, Int8Graphs, Steps
+from sensic.model.untrusted import check_graph, check_tensors
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT, SENSING = "default", "sensing"
@@ -110,7 +111,9 @@ class Model:
 
     def _tensors(self, file: str) -> dict[str, NDArray[Any]]:
         owner = self._owner(file)
-        return read_tensors(owner.directory, owner.manifest, file)
+        tensors = read_tensors(owner.directory, owner.manifest, file)
+        check_tensors(tensors, owner.directory / file)
+        return tensors
 
     @cached_property
     def integers(self) -> dict[str, NDArray[Any]]:
@@ -158,7 +161,9 @@ class Model:
         if self.is_int8 and name in PIXEL_GRAPHS:
             return self._int8.graph(name)
         owner = self._owner(f"{name}.onnx")
-        return read_file(owner.directory, owner.manifest, f"{name}.onnx")
+        data = read_file(owner.directory, owner.manifest, f"{name}.onnx")
+        check_graph(data, owner.directory / f"{name}.onnx")
+        return data
 
     @cached_property
     def _int8(self) -> Int8Graphs:
