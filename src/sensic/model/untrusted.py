@@ -28,7 +28,7 @@ _OPERATOR, _ATTRIBUTE, _DOMAIN = 4, 5, 7  # of a node
 _TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE_TENSOR, _SPARSE_TENSORS = 5, 6, 10, 11, 22, 23  # of an attribute
 _TYPE, _FLOATS, _RAW, _DOUBLES, _EXTERNAL, _LOCATION = 2, 4, 9, 10, 13, 14  # of a tensor
 _FLOATING: dict[object, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
-_REPEATED = {_FLOATS: np.dtype("<f4"), _DOUBLES: np.dtype("<f8")}
+_REPEATED: dict[object, np.dtype[Any]] = {_FLOATS: np.dtype("<f4"), _DOUBLES: np.dtype("<f8")}
 """How numbers lie in a tensor: all in a row by its type, or in fields of their own."""
 
 Field = tuple[int, bytes | memoryview | int]
