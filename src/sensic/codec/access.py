@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, overload
@@ -18,7 +18,8 @@ from sensic.video import Frame, VideoInfo
 
 
 class Video:
-    """The frames of a Sensic stream: iterate, ``len``, ``video[7]``, ``video[10:20]``, ``video.at(2.5)``.
+    """The frames of a Sensic stream: iterate, ``len``, ``video[7]``, ``video[10:20]``, ``video.at(2.5)``,
+    ``reversed``.
 
     Decoding starts at the group that holds the frame wanted and goes on from there, so reading forward costs nothing
     extra. A context manager; not for several threads at once (open one each).
@@ -52,6 +53,12 @@ class Video:
 
     def __iter__(self) -> Iterator[Frame]:
         return (self._frame(number) for number in range(len(self)))
+
+    def __reversed__(self) -> Iterator[Frame]:
+        """Backwards: each group of pictures is decoded once, and waits in memory while it is shown."""
+        starts = [first for first, entry in zip(self._first, self._index, strict=False) if entry.starts_group]
+        for start, stop in reversed(list(pairwise([*starts, len(self)]))):
+            yield from reversed([self._frame(number) for number in range(start, stop)])
 
     @overload
     def __getitem__(self, key: int) -> Frame: ...
