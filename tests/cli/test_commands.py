@@ -91,8 +91,9 @@ def test_encode_hands_on_who_works(stand: Stand) -> None:
 def test_decode_hands_on_its_options(stand: Stand) -> None:
     calls = stand("decode", DECODED)
     words = ["decode", "in.mkv", "out.mp4", "-c", "libx264", "-o", "crf=18", "-o", "x264-params=a=1:b=2", "-f", "mp4"]
-    assert main(words) == 0
+    assert main([*words, "--precision", "int8"]) == 0
     args, kwargs = calls[0]
+    assert kwargs["precision"] == "int8"
     assert args == ("in.mkv", "out.mp4")
     assert kwargs["codec"] == "libx264"
     assert kwargs["options"] == {"crf": "18", "x264-params": "a=1:b=2"}

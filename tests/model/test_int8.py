@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
@@ -13,11 +14,12 @@ import onnx
 import pytest
 
 import sensic
+from sensic.codec.engine import decoding_backend
 from sensic.errors import ModelError, UsageError
 from sensic.model import GRAPHS, Model
 from sensic.model.int8 import PIXEL_GRAPHS
 from sensic.model.int8.onnx_file import model, node, tensor, value_info
-from sensic.runtime import OnnxBackend, check_golden
+from sensic.runtime import OnnxBackend, check_golden, is_faster
 from sensic.training.int8 import make_int8
 from sensic.training.int8.rounding import compensated
 from sensic.video import Frame, VideoInfo, VideoSink
@@ -110,6 +112,46 @@ def test_streams_are_decoded_with_the_same_arithmetic(tmp_path: Path) -> None:
             found.append(np.stack([frame.y for frame in video]))
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
+
+
+def test_a_stream_of_the_default_model_is_decoded_with_integers_on_demand(tmp_path: Path) -> None:
+    demo = Path(__file__).parents[2] / "demo" / "bunny.mp4"
+    cut = sensic.Filters(scale="256:144", trim=":0.3")
+    sensic.encode(demo, tmp_path / "coded.mkv", filters=cut, threads=1)
+    luma = {}
+    for precision in ("float", "int8", "auto"):
+        with sensic.open_video(tmp_path / "coded.mkv", threads=1, precision=precision) as video:
+            luma[precision] = np.stack([frame.y for frame in video]).astype(np.float64)
+    error = ((luma["float"] - luma["int8"]) ** 2).mean()
+    assert 0 < error < 255**2 / 10**4.5
+    assert any(np.array_equal(luma["auto"], luma[precision]) for precision in ("float", "int8"))
+    report = sensic.decode(tmp_path / "coded.mkv", tmp_path / "out.mkv", precision="int8")
+    assert report.frames == len(luma["float"])
+    with pytest.raises(UsageError, match="float, int8, auto"):
+        sensic.decode(tmp_path / "coded.mkv", tmp_path / "out.mkv", precision="half")
+
+
+def test_integers_are_there_for_shipped_models_only(tmp_path: Path) -> None:
+    fast = Model.load("fast")
+    assert fast.is_int8
+    assert Model.default().int8() == fast
+    assert decoding_backend(fast, 1, "int8")
+    with pytest.raises(UsageError, match="small-0 has no networks"):
+        decoding_backend(small_model(), 1, "int8")
+    assert decoding_backend(small_model(), 1, "auto")
+
+
+@pytest.mark.parametrize(("seconds", "shift", "expected"), [(0.0, 0.0, True), (0.05, 0.0, False), (0.0, 0.1, False)])
+def test_a_trial_asks_for_speed_and_the_same_picture(seconds: float, shift: float, expected: bool) -> None:
+    class Slow:
+        def __init__(self, seconds: float, shift: float) -> None:
+            self.seconds, self.shift = seconds, np.float32(shift)
+
+        def run(self, graph: str, inputs: object) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+            time.sleep(self.seconds)
+            return np.zeros((1, 1, 4, 4), np.float32) + self.shift, np.zeros(1, np.float32)
+
+    assert is_faster(Slow(seconds, shift), Slow(0.02, 0.0), small_model()) == expected
 
 
 def test_of_a_shipped_model_only_the_steps_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

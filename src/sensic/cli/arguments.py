@@ -22,6 +22,14 @@ Model = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", metavar="N", help="Threads; all cores by default.")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Of pictures: float, int8 (faster), or auto: which is faster here.",
+        autocompletion=completion.words("float", "int8", "auto"),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout, each with a type.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Check everything, say what would be done, write nothing.")

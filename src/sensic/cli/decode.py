@@ -42,6 +42,7 @@ def decode(
     ] = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
+    precision: arguments.Precision = "float",
     decoder: Annotated[
         str | None,
         typer.Option(
@@ -76,6 +77,7 @@ def decode(
         "format": format,
         "model": model,
         "threads": threads,
+        "precision": precision,
         "on_error": on_error,
         **arguments.limits(limit),
         **{name: value for name, value in asked.items() if value},

@@ -31,11 +31,12 @@ class Video:
         *,
         model: str | Path | Model | None = None,
         threads: int | None = None,
+        precision: str = "float",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._reader = StreamReader(source, limits=limits)
         try:
-            self._decoder = decoder_for(self._reader.header, model, threads)
+            self._decoder = decoder_for(self._reader.header, model, threads, precision=precision)
             self._index = self._reader.index()
         except BaseException:
             self._reader.close()
@@ -127,9 +128,11 @@ def open_video(
     *,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    precision: str = "float",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Video:
-    """Open a Sensic stream for reading frames in any order; see ``Video``. ``limits`` is what it may ask for.
+    """Open a Sensic stream for reading frames in any order; see ``Video``. ``precision`` is as in ``decode``,
+    ``limits`` is what the stream may ask for.
 
     Raises StreamError and what is below it, WrongModelError, InputError.
 
@@ -137,4 +140,4 @@ def open_video(
     ...     len(video), video[-1].y.shape, float(video.at(seconds=0.1).time)
     (6, (180, 320), 0.08)
     """
-    return Video(source, model=model, threads=threads, limits=limits)
+    return Video(source, model=model, threads=threads, precision=precision, limits=limits)

@@ -7,9 +7,10 @@ from pathlib import Path
 from sensic.container import StreamHeader
 from sensic.errors import UsageError, WrongModelError
 from sensic.model import GRAPHS, Model
-from sensic.runtime import Backend, OnnxBackend, check_golden
+from sensic.runtime import Backend, OnnxBackend, check_golden, is_faster
 
 DECODER_GRAPHS = tuple(graph for graph in GRAPHS if graph != "analysis")
+PRECISIONS = ("float", "int8", "auto")
 
 
 def load_backend(model: Model, threads: int | None, graphs: tuple[str, ...] = GRAPHS) -> Backend:
@@ -22,6 +23,24 @@ def load_backend(model: Model, threads: int | None, graphs: tuple[str, ...] = GR
     backend = OnnxBackend(model, threads or 0, graphs)
     check_golden(backend, model)
     return backend
+
+
+def decoding_backend(model: Model, threads: int | None, precision: str) -> Backend:
+    """What computes pictures of streams made with ``model``: its own networks (float), those in 8-bit integers of a
+    shipped model with the same weights (int8), or whichever is faster here (auto).
+
+    Raises UsageError for another precision, or where there are no integer networks for int8, and BackendError.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
+    exact = load_backend(model, threads, DECODER_GRAPHS)
+    other = None if precision == "float" or model.is_int8 else model.int8()
+    if other is None:
+        if precision == "int8" and not model.is_int8:
+            raise UsageError(f"the model {model.name} has no networks in 8-bit integers: decode with precision float")
+        return exact
+    close = load_backend(other, threads, DECODER_GRAPHS)
+    return close if precision == "int8" or is_faster(close, exact, model) else exact
 
 
 def model_of(header: StreamHeader, wanted: str | Path | Model | None) -> Model:

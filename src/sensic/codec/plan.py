@@ -163,6 +163,7 @@ def plan_decode(
     decoder: str | None = None,
     layers: int | None = None,
     uncertainty: bool = False,
+    precision: str = "float",
     on_error: str = ON_ERROR[0],
     limits: Limits = DEFAULT_LIMITS,
 ) -> DecodePlan:
@@ -179,7 +180,7 @@ def plan_decode(
     refuse_same_file(source, destination)
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
         header = reader.header
-        decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty))
+        decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty), precision)
         index = reader.index() if reader.seekable and on_error == "fail" else None
         container = container_of(destination, format)
         sink = VideoSink(io.BytesIO(), header.info, codec=codec, options=options, side=side, format=container)

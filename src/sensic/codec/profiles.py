@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sensic.codec.decoder import Decoder
-from sensic.codec.engine import DECODER_GRAPHS, load_backend, model_of
+from sensic.codec.engine import decoding_backend, model_of
 from sensic.container import Block, StreamHeader
 from sensic.errors import UsageError, VersionError
 from sensic.model import Model
@@ -39,9 +39,16 @@ class PictureDecoder(Protocol):
 
 
 def decoder_for(
-    header: StreamHeader, model: str | Path | Model | None, threads: int | None, view: SensingView | None = None
+    header: StreamHeader,
+    model: str | Path | Model | None,
+    threads: int | None,
+    view: SensingView | None = None,
+    precision: str = "float",
 ) -> PictureDecoder:
-    """The decoder of a stream. Raises UsageError, WrongModelError, ModelError, BackendError, VersionError."""
+    """The decoder of a stream; ``precision`` as in ``sensic.codec.engine``.
+
+    Raises UsageError, WrongModelError, ModelError, BackendError, VersionError.
+    """
     view = view or SensingView()
     if header.profile == "sensing":
         if threads is not None and threads < 1:
@@ -55,7 +62,7 @@ def decoder_for(
     if view != SensingView():
         raise UsageError("decoder, layers and uncertainty are for streams of the profile sensing; this one is neural")
     chosen = model_of(header, model)
-    return Decoder(chosen, load_backend(chosen, threads, DECODER_GRAPHS), header)
+    return Decoder(chosen, decoding_backend(chosen, threads, precision), header)
 
 
 def check_for(decoder: PictureDecoder) -> Check | None:

@@ -208,6 +208,7 @@ def decode(
     decoder: str | None = None,
     layers: int | None = None,
     uncertainty: bool = False,
+    precision: str = "float",
     on_error: str = ON_ERROR[0],
     limits: Limits = DEFAULT_LIMITS,
     progress: ProgressCallback | None = None,
@@ -217,6 +218,9 @@ def decode(
     ``codec``, ``options`` and ``format`` are FFmpeg's names; "-" writes y4m to standard output. For streams of the
     sensing profile, ``decoder`` is linear, tv or learned (the default where ``model`` is given), ``layers`` how many
     packets of a group to look at, and ``uncertainty`` shows the deviation to be expected instead of pictures.
+
+    ``precision`` int8 computes pictures in 8-bit integers, also those of streams that were made in float: faster, but
+    0 to 0.5 dB worse (over 1 dB by the end of a group at worst). auto tries for a moment which is faster here.
 
     A damaged stream is an error, and nothing is written; with ``on_error`` "conceal" everything that is whole is
     decoded, the last good picture stands in for what is lost, and the report's ``concealed`` tells where. A damaged
@@ -230,7 +234,7 @@ def decode(
     refuse_same_file(source, destination)
     concealment: Concealment | None = None
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
-        pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty))
+        pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty), precision)
         info = reader.header.info
         if on_error == "fail":
             total = sum(entry.frames for entry in reader.index()) if reader.seekable else None

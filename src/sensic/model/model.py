@@ -67,6 +67,13 @@ class Model:
                 return model
         return None
 
+    def int8(self) -> Model | None:
+        """The shipped model that is this one with pixel networks in 8-bit integers, if there is one."""
+        for path in sorted(SHIPPED.iterdir()):
+            if (path / "manifest.json").is_file() and (model := Model.load(path)).manifest.get("base") == self.id:
+                return model
+        return None
+
     @property
     def name(self) -> str:
         return str(self.manifest["name"])

@@ -2,5 +2,6 @@
 
 from sensic.runtime.onnxruntime import OnnxBackend
 from sensic.runtime.protocol import INTEGER_GRAPHS, Backend, check_golden
+from sensic.runtime.trial import is_faster
 
-__all__ = ["INTEGER_GRAPHS", "Backend", "OnnxBackend", "check_golden"]
+__all__ = ["INTEGER_GRAPHS", "Backend", "OnnxBackend", "check_golden", "is_faster"]
