@@ -27,16 +27,21 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
+from unittest.mock import patch
 
 import typer
 
 import sensic
 from benchmarks.progress import progress_bar
+from sensic.codec import profiles
 from sensic.codec.concealment import Concealment
+from sensic.codec.engine import decoding_backend
 from sensic.codec.profiles import check_for, decoder_for
 from sensic.container import Block, StreamReader
 from sensic.container.integers import CRC_BYTES, seal
 from sensic.errors import SensicError
+from sensic.model import Model
+from sensic.runtime import Backend
 from sensic.video import Filters, Frame
 
 Dice = random.Random
@@ -257,9 +262,18 @@ def streams() -> tuple[Stream, ...]:
 
 
 def use(folder: Path) -> None:
-    """Called in every process: where the streams are."""
+    """Called in every process: where the streams are. Networks are loaded once, which takes longer than a trial."""
     global _FOLDER
     _FOLDER = folder
+    loaded: dict[tuple[str, int | None, str], Backend] = {}
+
+    def once(model: Model, threads: int | None, precision: str) -> Backend:
+        key = (model.id, threads, precision)
+        if key not in loaded:
+            loaded[key] = decoding_backend(model, threads, precision)
+        return loaded[key]
+
+    patch.object(profiles, "decoding_backend", once).start()
 
 
 def make(clip: Path, folder: Path) -> None:
@@ -271,7 +285,8 @@ def campaign(folder: Path, count: int, jobs: int, first: int = 0) -> Iterator[li
     """Batches of trials; one that ends its process is a trial whose outcomes are all "a crash"."""
     waiting: list[range] = [range(n, min(n + BATCH, first + count)) for n in range(first, first + count, BATCH)]
     while waiting:
-        with ProcessPoolExecutor(jobs, _FRESH, initializer=use, initargs=(folder,)) as pool:
+        pool = ProcessPoolExecutor(jobs, _FRESH, initializer=use, initargs=(folder,))
+        try:
             futures = [(numbers, pool.submit(trials, numbers)) for numbers in waiting]
             waiting = []
             for numbers, future in futures:
@@ -285,9 +300,11 @@ def campaign(folder: Path, count: int, jobs: int, first: int = 0) -> Iterator[li
                         waiting += [range(n, n + 1) for n in numbers]
                     else:
                         waiting.append(numbers)
-            if len(waiting) > 1:  # the one that crashes is among them: one by one
-                yield from (batch for numbers in waiting for batch in campaign(folder, len(numbers), 1, numbers[0]))
-                waiting = []
+        finally:
+            pool.shutdown(cancel_futures=True)  # also where whoever wants the batches has had enough
+        if len(waiting) > 1:  # the one that crashes is among them: one by one
+            yield from (batch for numbers in waiting for batch in campaign(folder, len(numbers), 1, numbers[0]))
+            waiting = []
 
 
 def is_wrong(one: Trial) -> bool:
