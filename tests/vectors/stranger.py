@@ -430,11 +430,12 @@ class Decoder:
             if block.starts_group:
                 self._start_group()
             coder = Coder(block.payload)
+            repeated = False
             for pts, duration in zip(block.pts, block.durations, strict=True):
-                expected, departs = self._expected(), coder.symbol((ONE - 4096, 4096))
-                quality = coder.uniform(64) if departs else expected
-                if block.repeats and departs and quality == expected and self.position:
-                    yield Frame(pts, duration, quality, None, None)
+                quality = self._quality(coder, block.repeats, repeated)
+                repeated = quality is None
+                if quality is None:
+                    yield Frame(pts, duration, self._expected(), None, None)
                 else:
                     motion = self.motion.decode(coder) if self.position else None
                     yield Frame(pts, duration, quality, motion, self._latent(coder, quality, motion))
@@ -442,6 +443,16 @@ class Decoder:
             if block.pts:
                 assert [coder.uniform(256), coder.uniform(256)] == [self.checksum & 255, self.checksum >> 8 & 255]
                 assert not coder.words.read()
+
+    def _quality(self, coder: Coder, repeats: bool, repeated: bool) -> int | None:
+        """None where the last picture is repeated, as it was before."""
+        if repeated and coder.symbol((ONE >> 4, ONE - (ONE >> 4))):
+            return None
+        expected = self._expected()
+        if not coder.symbol((ONE - 4096, 4096)):
+            return expected
+        quality = coder.uniform(64)
+        return None if repeats and self.position and quality == expected else quality
 
     def _expected(self) -> int:
         offsets = self.manifest["quality_offsets"]

@@ -58,9 +58,10 @@ class Decoder:
                 self._position = 0
             if self._latents is None:
                 raise DamagedError("the stream begins in the middle of a group of pictures")
-            coder = SymbolDecoder(block.payload)
+            coder, repeated = SymbolDecoder(block.payload), False
             for number, record in enumerate(block.frames, 1):
-                decoded = self._symbols(record, coder, self._latents, block.repeats)
+                decoded = self._symbols(record, coder, self._latents, block.repeats, repeated)
+                repeated = decoded.latent is None
                 if number == len(block.frames):  # whoever wants no more than this frame must learn of it too
                     check_checksum(coder, self._latents.checksum)
                     coder.finish()
@@ -75,10 +76,12 @@ class Decoder:
         for _ in self.symbols((block,)):
             pass
 
-    def _symbols(self, record: FrameRecord, coder: SymbolDecoder, latents: LatentPath, repeats: bool) -> Decoded:
+    def _symbols(
+        self, record: FrameRecord, coder: SymbolDecoder, latents: LatentPath, repeats: bool, repeated: bool
+    ) -> Decoded:
         inter = self._position > 0
         expected = self._model.frame_quality(self._header.quality, self._position)
-        quality = read_quality(coder, expected, repeats and inter)
+        quality = read_quality(coder, expected, repeats=repeats and inter, repeated=repeated)
         if quality is None:
             self._position += 1
             return Decoded(record, expected, None, None)

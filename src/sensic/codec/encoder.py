@@ -82,7 +82,7 @@ class Encoder:
         self._checksum = 0  # over the symbols of the group so far
         self._coder = SymbolEncoder()  # of the block at hand, with its frames
         self._records: list[FrameRecord] = []
-        self._starts, self._repeats = True, False
+        self._starts, self._repeats, self._repeated = True, False, False  # any frame of the block, and the last
         self.bits: dict[str, float] = {"motion": 0.0, "z": 0.0, "y": 0.0, "other": 0.0}
         self.frames = 0
 
@@ -132,7 +132,7 @@ class Encoder:
         """All that coding a frame changes."""
         parts = {"_coder": self._coder.copy(), "_motion": self._motion.copy(), "_pixels": copy(self._pixels)}
         latents = {"_latents": self._latents.copy()} if self._position else {}
-        rest = {name: vars(self)[name] for name in ("_first_error", "_coded", "_checksum", "_repeats")}
+        rest = {name: vars(self)[name] for name in ("_first_error", "_coded", "_checksum", "_repeats", "_repeated")}
         return {**parts, **latents, **rest, "bits": dict(self.bits)}
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -152,11 +152,11 @@ class Encoder:
         quality = min(self._model.frame_quality(wanted, self._position) + raised, QUALITIES - 1)
         if inter and self._coded and self._coded.shows(prepared.planes, quality):
             with self._counting("other"):
-                write_repeat(self._coder, expected)
-            self._repeats = True
+                write_repeat(self._coder, expected, repeated=self._repeated)
+            self._repeats = self._repeated = True
             return True
         with self._counting("other"):
-            write_quality(self._coder, quality, expected)
+            write_quality(self._coder, quality, expected, repeated=self._repeated)
         if inter:
             self._motion_field(prepared, quality)
         self._pixels.predict(self._motion.previous if inter else None, quality)
@@ -174,7 +174,7 @@ class Encoder:
             self.bits[part] += bits
         if not inter:
             self._first_error = error
-        self._coded = Coded(quality, prepared.planes, picture)
+        self._coded, self._repeated = Coded(quality, prepared.planes, picture), False
         self._checksum = self._latents.checksum
         return True
 
@@ -217,7 +217,7 @@ class Encoder:
 
     def _begin_block(self, *, starts_group: bool) -> None:
         self._coder, self._records = SymbolEncoder(), []
-        self._starts, self._repeats = starts_group, False
+        self._starts, self._repeats, self._repeated = starts_group, False, False
 
     def _end_block(self) -> Iterator[Block]:
         """The block so far, if it has frames."""
