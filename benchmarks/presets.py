@@ -103,7 +103,7 @@ def table(clips: dict[str, dict[str, Any]], variants: Sequence[str]) -> str:
         lines.append(f"| {variant} | {' | '.join(cells)} | {mean} | {np.mean(times):.2f} |")
     lines += ["", "| still picture, bits per pixel | " + " | ".join(clips) + " |", "|---|" + "---:|" * len(clips)]
     for quality in next(iter(clips.values()))["still"]:
-        cells = [f"{clip['still'][quality]:.5f}" for clip in clips.values()]
+        cells = [f"{clip['still'][quality]:.6f}" for clip in clips.values()]
         lines.append(f"| quality {quality} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
