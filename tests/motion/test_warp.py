@@ -57,7 +57,7 @@ def smooth(height: int, width: int, seed: int) -> np.ndarray:
 def test_it_is_the_plain_definition_but_for_positions_in_32nds(h: int, w: int, seed: int, reach: int) -> None:
     field = np.random.default_rng(seed).integers(-reach, reach + 1, (2, h, w)).astype(np.int16)
     y, uv = smooth(16 * h, 16 * w, seed), np.stack([smooth(8 * h, 8 * w, seed + i) for i in (1, 2)])
-    luma, _ = warp(y, uv, field)
+    luma, chroma = warp(y, uv, field)
     flow = interpolated(field, 16) / 4
     np.testing.assert_allclose(luma, sampled(y, flow), atol=0.012)
     half = flow.reshape(2, 8 * h, 2, 8 * w, 2).mean((2, 4)) / 2
@@ -71,7 +71,7 @@ def test_whole_pixels_are_copied_exactly() -> None:
     uv = generator.random((2, 24, 32)).astype(np.float32)
     field = np.zeros((2, 3, 4), np.int16)
     field[0], field[1] = 4 * 6, 4 * -2
-    luma, _ = warp(y, uv, field)
+    luma, chroma = warp(y, uv, field)
     assert np.array_equal(luma[2:, :-6], y[:-2, 6:])
     assert np.array_equal(chroma[:, 1:, :-3], uv[:, :-1, 3:])
     assert np.array_equal(luma[0, :-6], y[0, 6:])  # the border repeated
