@@ -88,3 +88,16 @@ def test_a_field_of_another_size_is_refused() -> None:
     y, uv = np.zeros((32, 32), np.float32), np.zeros((2, 16, 16), np.float32)
     with pytest.raises(ValueError, match="32x32"):
         warp(y, uv, np.zeros((2, 3, 2), np.int16))
+
+
+def test_what_stands_still_is_exactly_what_it_was() -> None:
+    rng = np.random.default_rng(4)
+    y, uv = rng.random((96, 128), np.float32), rng.random((2, 48, 64), np.float32)
+    field = np.zeros((2, 6, 8), np.int16)
+    assert all(np.array_equal(a, b) for a, b in zip((y, uv), warp(y, uv, field), strict=True))
+    field[:, 2:4, 3:5] = rng.integers(-60, 60, (2, 2, 2))
+    luma, _ = warp(y, uv, field)
+    changed = luma != y
+    assert changed[24:72, 40:88].any()
+    changed[24:72, 40:88] = False
+    assert not changed.any()

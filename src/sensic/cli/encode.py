@@ -107,6 +107,8 @@ def encode(
     quiet: arguments.Quiet = False,
 ) -> None:
     """Encode a video. Sound, subtitles, chapters and tags are kept."""
+    # Helpers of NumPy's BLAS spin while they wait: twice the CPU time, for small products. Read when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import sensic
 
     arguments.check_stdout(destination, as_json=as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,9 +23,27 @@ def positions(height: int, width: int) -> FloatArray:
 _NO_SECOND_MAP = np.empty(0, np.float32)
 
 
-def _sample(plane: FloatArray, where: NDArray[Any]) -> FloatArray:
-    out = cv2.remap(plane, where, _NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, np.float32)
+def _moving(field: Field) -> tuple[slice, slice] | None:
+    """Rows and columns of blocks outside which nothing moves; None where all stands still."""
+    rows, columns = np.flatnonzero(field.any((0, 2))), np.flatnonzero(field.any((0, 1)))
+    if not rows.size:
+        return None
+    # One more on each side: between the centres of blocks vectors are interpolated.
+    return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2)
+
+
+def _sample(plane: FloatArray, vectors: FloatArray, blocks: tuple[slice, slice], side: int) -> FloatArray:
+    """``plane`` along ``vectors`` of blocks of ``side`` pixels; what stands still is copied."""
+    height, width = plane.shape
+    where = cv2.resize(vectors, (width, height), interpolation=cv2.INTER_LINEAR)
+    box = tuple(slice(part.start * side, part.stop * side) for part in blocks)
+    where = cv2.add(np.ascontiguousarray(where[box]), np.ascontiguousarray(positions(height, width)[box]))
+    moved = cv2.remap(plane, where, _NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if moved.shape == plane.shape:
+        return np.asarray(moved, np.float32)
+    out = plane.copy()
+    out[box] = moved
+    return out
 
 
 def warp(y: FloatArray, uv: FloatArray, field: Field) -> tuple[FloatArray, FloatArray]:
@@ -40,9 +57,11 @@ def warp(y: FloatArray, uv: FloatArray, field: Field) -> tuple[FloatArray, Float
     height, width = y.shape
     if field.shape != (2, height // BLOCK, width // BLOCK) or height % BLOCK or width % BLOCK:
         raise ValueError(f"a picture of {width}x{height} does not go with a field of shape {field.shape}")
-    pixels = np.ascontiguousarray(field.transpose(1, 2, 0), np.float32) / 4
-    luma = cv2.add(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), positions(height, width))
-    size = (width // 2, height // 2)
-    chroma = cv2.resize(pixels / 2, size, interpolation=cv2.INTER_LINEAR)
-    chroma = cv2.add(chroma, positions(size[1], size[0]))
-    return _sample(y, luma), np.stack([_sample(plane, chroma) for plane in uv])
+    blocks = _moving(field)
+    if blocks is None:
+        return y.copy(), uv.copy()
+    pixels = np.ascontiguousarray(field.transpose(1, 2, 0), np.float32) / np.float32(4)
+    return (
+        _sample(y, pixels, blocks, BLOCK),
+        np.stack([_sample(plane, pixels / np.float32(2), blocks, BLOCK // 2) for plane in uv]),
+    )
