@@ -32,6 +32,7 @@ bench: $(VENV)/.eval
 	$(BIN)/sensic evaluate $(CLIPS) --against $(AGAINST) --frames $(FRAMES) --gop $(GOP) --report $(OUT)
 	$(BIN)/python -m benchmarks.adaptive $(CLIPS) --out $(OUT)
 	$(BIN)/python -m benchmarks.memory demo/bunny.mp4 --out $(OUT)
+	$(BIN)/python -m benchmarks.speed demo/bunny.mp4 --out $(OUT)
 	$(BIN)/python -m benchmarks.profile demo/bunny.mp4 --out $(OUT)
 	$(BIN)/python -m benchmarks.profile demo/bunny.mp4 --model fast --out $(OUT)
 
