@@ -22,6 +22,7 @@ from sensic.cluster.protocol import Deaths, Report, Results, Task
 from sensic.errors import ClusterError, UsageError
 
 _ANSWER, _JOIN = 5.0, 60.0  # seconds for someone to answer at the address, and for joining then
+_ATTEMPTS = 2  # to join
 _POLL = 0.5  # seconds between reports
 
 
@@ -100,10 +101,13 @@ def _join(address: str, report: Report) -> None:
     """In the process of Ray."""
     import ray
 
-    try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except Exception as error:
-        raise ClusterError(f"no Ray cluster can be joined at {address}: {_first_line(error)}") from error
+    for attempt in range(_ATTEMPTS):
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            break
+        except Exception as error:  # a head that is busy is slow to start what serves a client
+            if attempt == _ATTEMPTS - 1:
+                raise ClusterError(f"no Ray cluster can be joined at {address}: {_first_line(error)}") from error
     resources: Callable[[], dict[str, float]] = ray.cluster_resources
     if not resources().get("CPU"):
         raise ClusterError(f"the cluster at {address} has no CPUs")
