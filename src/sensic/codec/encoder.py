@@ -34,8 +34,6 @@ from sensic.video import Frame
 RETRIES = (0, 20, 40)  # by how much the quality of a group's first frame rises while the picture is no picture
 WORSE = 4.0  # an inter frame this many times worse than the first of its group starts a new group
 ALLOWED = 64.0  # squared error below which nothing is ever called bad
-
-
 FORESEEING = 2  # the lowest effort that looks ahead
 SHORTEST = 8  # frames from the start of a group to a scene cut that starts another
 

@@ -116,6 +116,15 @@ class Block:
             raise DamagedError(f"a block makes no sense: {error}") from error
 
 
+def out_of_order(block: Block, sequence: int, previous: int | None) -> str:
+    """Why a block can't be number ``sequence`` behind a frame shown at ``previous``; empty if it can."""
+    if block.sequence != sequence:
+        return f"block {sequence:,} is missing: block {block.sequence:,} follows"
+    if previous is not None and block.frames and block.frames[0].pts <= previous:
+        return f"block {block.sequence:,} is earlier than the block before"
+    return ""
+
+
 def _pack_times(times: Sequence[int]) -> tuple[bytes, bool]:
     steps = [b - a for a, b in pairwise(times)]
     changes = [b - a for a, b in pairwise(steps)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from sensic.container.block import Block
+from sensic.container.block import Block, out_of_order
 from sensic.container.demux import Demuxer, Place
 from sensic.container.limits import DEFAULT_LIMITS, Limits
 from sensic.container.salvage import Gap, survivors
@@ -133,12 +133,10 @@ class StreamReader:
             if raw is None:
                 raise DamagedError("the stream is cut short: its last block is missing")
             block = self._unpack(raw.data)
-            if block.sequence != self._sequence:
-                raise DamagedError(f"block {self._sequence:,} is missing: block {block.sequence:,} follows")
+            if fault := out_of_order(block, self._sequence, previous):
+                raise DamagedError(fault)
             if block.sequence == 0 and block.frames and not block.starts_group:
                 raise DamagedError("the first block doesn't start a group of pictures")
-            if previous is not None and block.frames and block.frames[0].pts <= previous:
-                raise DamagedError(f"block {block.sequence:,} is earlier than the block before")
             group = len(block.frames) + (0 if block.starts_group else group)
             if group > self._limits.frames:
                 raise LimitError(f"frames of a group: {group:,}, but {self._limits.frames:,} is the most allowed")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sensic.container import ebml
-from sensic.container.block import BLOCK_VERSION, Block
+from sensic.container.block import BLOCK_VERSION, Block, out_of_order
 from sensic.container.demux import Demuxer, Place
 from sensic.errors import StreamError
 
@@ -52,7 +52,7 @@ class _Salvage:
             reason, block = "", None
             try:
                 block = self._next()
-                reason = self._oddity(block)
+                reason = out_of_order(block, self._sequence, self._pts) if block else ""
             except StreamError as error:
                 reason = str(error)
             if reason:
@@ -72,18 +72,6 @@ class _Salvage:
     def _next(self) -> Block | None:
         raw = self._demuxer.next_block()
         return None if raw is None else self._unpack(raw.data)
-
-    def _oddity(self, block: Block | None) -> str:
-        """What is wrong with a block whose checksum is right, if anything."""
-        if block is None:
-            return ""
-        if block.sequence > self._sequence:
-            return f"block {self._sequence:,} is missing: block {block.sequence:,} follows"
-        if block.sequence < self._sequence:
-            return f"block {block.sequence:,} is repeated, or out of place"
-        if self._pts is not None and block.frames and block.frames[0].pts <= self._pts:
-            return f"block {block.sequence:,} is earlier than the block before"
-        return ""
 
     def _is_next(self, block: Block) -> bool:
         """Whether it may follow the last good block, be it that others between are lost."""
