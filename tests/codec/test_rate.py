@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import sensic
 from sensic import Progress, RateTarget
-from sensic.codec.complexity import change, texture
+from sensic.codec.complexity import Outlook, Sight, link, shrunk, texture
 from sensic.codec.encoder import Encoder
 from sensic.codec.engine import load_backend
 from sensic.codec.forecast import Pattern, Running, Seen
@@ -34,6 +34,7 @@ from tests.codec import pictures
 
 BUNNY = Path(__file__).parents[2] / "demo" / "bunny.mp4"
 GOP, RATE = 32, 25
+CUT = 30.0  # the change where a scene begins
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # to make a failing example smaller takes minutes
 PATTERN = Pattern(200_000, (9, *([-4, 0, -4, 5] * 8)[: GOP - 1]))
 
@@ -58,20 +59,11 @@ class Footage:
         octaves = self.slope * own * (0.05 if position == 0 else 0.08)
         return float(PATTERN.pixels * size * 2 ** (octaves + self._wobbles[frame]))
 
-    def complexity(self, frame: int, position: int) -> float:
-        return self._levels[frame][position > 0]
-
-    def sights(self, control: RateControl, start: int, stop: int) -> Iterator[None]:
-        """Shows the controller one frame after the other, as many ahead as it would read."""
-        control = getattr(control, "control", control)
-        for frame in range(start, stop + GOP):
-            if frame < stop and isinstance(control, Controller):
-                difference = 30.0 if self.cuts(frame) else 2 * self.complexity(frame, 1)
-                control._forecast.see(frame - start, self.complexity(frame, 0), difference)
-            if frame >= start + GOP:
-                yield
-        while True:
-            yield
+    def outlook(self, frame: int, stop: int) -> Outlook:
+        """As far as the encoder would see."""
+        sights = [Sight(*self._levels[n]) for n in range(frame, min(frame + GOP + 1, stop))]
+        sights = [Sight(s.texture, CUT) if self.cuts(frame + n) else s for n, s in enumerate(sights)]
+        return Outlook(tuple(sights), ends=frame + len(sights) == stop)
 
     def cuts(self, frame: int) -> bool:
         return frame in self._cuts
@@ -96,15 +88,13 @@ class Footage:
 def code(footage: Footage, control: RateControl, start: int, stop: int) -> list[float]:
     """What the frames take. Like the encoder: a frame that begins a scene is tried as another one first."""
     sizes, position = [], 0
-    ahead = footage.sights(control, start, stop)
     for frame in range(start, stop):
-        next(ahead)
+        outlook = footage.outlook(frame, stop)
         if position and footage.cuts(frame):
-            control.quality(frame - start, position, 30.0, Fraction(frame, RATE))
+            control.quality(frame - start, position, outlook, Fraction(frame, RATE))
             position = 0
         while True:
-            complexity = footage.complexity(frame, position)
-            quality = control.quality(frame - start, position, complexity, Fraction(frame, RATE))
+            quality = control.quality(frame - start, position, outlook, Fraction(frame, RATE))
             bits = footage.bits(frame, position, quality)
             if control.fits(frame - start, bits):
                 break
@@ -263,29 +253,29 @@ def test_a_size_is_not_passed(footage: Footage, quality: int, frames: int, passe
 
 
 def test_the_end_comes_in_sight() -> None:
-    """Of a source that doesn't say how long it is: frames are read ahead, in order, none is lost."""
-    control = Controller(Goal(32, 1 / RATE), PATTERN, Running.of(PATTERN))
-    source = list(pictures.pictures(GOP + 8))
-    given_out = []
-    for frame in control.watch(source):
-        given_out.append(frame)
-        known = control._left(len(given_out) - 1)
-        assert (known is not None) == (len(given_out) > 8)
-    assert given_out == source
+    """Of a source that doesn't say how long it is."""
+    footage, control = Footage(1), Controller(Goal(32, 1 / RATE), PATTERN, Running.of(PATTERN))
+    for frame in range(GOP + 8):
+        control.quality(frame, frame % GOP, footage.outlook(frame, GOP + 8), Fraction(frame, RATE))
+        control.spent(frame, 1000)
+        assert control._left(frame) == (None if frame < 7 else GOP + 8 - frame)
 
 
-def test_low_latency_waits_for_nothing() -> None:
-    pattern = Pattern(3072, PATTERN.offsets, low_latency=True)
-    control = plan(RateTarget(10**6), pattern, Goal(32, 1 / RATE)).part()
-    taken = []
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_the_encoder_looks_ahead_for_it(low_latency: bool) -> None:
+    """A group at most, at every effort, and always as far: what is coded must not depend on which thread is faster."""
+    seen, model = [], Model.load()
 
-    def source() -> Iterator[Frame]:
-        for frame in pictures.pictures(3):
-            taken.append(frame)
-            yield frame
+    class Watching(Constant):
+        def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
+            seen.append((frame, len(outlook.sights), outlook.ends))
+            return super().quality(frame, position, outlook, time)
 
-    for number, _ in enumerate(control.watch(source())):
-        assert len(taken) == number + 1
+    chosen = EncoderSettings(gop=4, effort=0, low_latency=low_latency)
+    encoder = Encoder(model, load_backend(model, 1), 64, 48, chosen, rate=Watching(20))
+    assert list(encoder.blocks(pictures.pictures(7)))
+    ahead = [1] * 7 if low_latency else [5, 5, 5, 4, 3, 2, 1]
+    assert seen == [(n, ahead[n], not low_latency and n > 2) for n in range(7)]
 
 
 # What can be asked for
@@ -406,7 +396,7 @@ def test_a_source_that_is_longer_than_it_says(tmp_path: Path) -> None:
     control = planned.part()
     encoder = Encoder(Model.load(), load_backend(Model.load(), 1), 64, 48, EncoderSettings(), rate=control)
     with VideoSource(source) as video:
-        sizes = [len(block.payload) for block in encoder.blocks(control.watch(video))]
+        sizes = [len(block.payload) for block in encoder.blocks(video)]
     assert 0.85 * 3200 < sum(sizes) < 3200
 
 
@@ -496,14 +486,14 @@ def test_complexity_tells_hard_from_easy() -> None:
     generator = np.random.default_rng(0)
     flat = np.full((64, 96), 90, np.uint8)
     noisy = generator.integers(0, 256, (64, 96)).astype(np.uint8)
-    assert texture(flat) == 0
-    assert texture(noisy) > 5
+    assert texture(shrunk(flat)) == 0
+    assert texture(shrunk(noisy)) > 5
     picture = cv2.GaussianBlur(noisy, (0, 0), 2)
     moved = np.ascontiguousarray(np.roll(picture, 3, 1))
     search = MotionSearch(96, 64)
-    along = change(moved, picture, search.flow(moved, picture))
-    assert change(picture, picture, search.flow(picture, picture)) < 0.1
-    assert along < change(noisy, picture, search.flow(noisy, picture)) / 3
+    same, along, apart = (link(luma, picture, search.flow(luma, picture)).change for luma in (picture, moved, noisy))
+    assert same < 0.1
+    assert along < apart / 3
 
 
 def test_the_pattern_is_the_models() -> None:

@@ -105,8 +105,7 @@ def encode_chunk(chunk: Chunk, report: Report) -> bytes:
         report((encoder.frames, totals[-1]))
 
     control = chunk.rate if isinstance(chunk.rate, Controller) else None
-    frames = chunk.stretch.frames()
-    blocks = tuple(encoder.blocks(control.watch(frames) if control else frames, on_frame=step))
+    blocks = tuple(encoder.blocks(chunk.stretch.frames(), on_frame=step))
     totals[-1] = sum(encoder.bits.values())  # with the last group's checksum
     frame_bits = tuple(np.diff(totals).tolist())
     return Part(blocks, encoder.bits, frame_bits, control.outcome if control else None).pack()
@@ -116,8 +115,7 @@ def look_at_chunk(chunk: Chunk, report: Report) -> bytes:
     """The first of two passes: a packed ``Seen``."""
     encoder, recorder = _encoder(chunk), chunk.rate
     assert isinstance(recorder, Recorder)
-    frames = recorder.control.watch(chunk.stretch.frames())
-    for _ in encoder.blocks(frames, on_frame=lambda: report((encoder.frames, 0.0))):
+    for _ in encoder.blocks(chunk.stretch.frames(), on_frame=lambda: report((encoder.frames, 0.0))):
         pass
     return recorder.seen().pack()
 

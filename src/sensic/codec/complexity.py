@@ -28,9 +28,30 @@ class Link:
     change: float
 
 
-def texture(luma: Luma) -> float:
-    """The mean distance of samples [H, W] from their surroundings, 8-bit steps: for a frame that nothing predicts."""
-    small = shrunk(luma)
+@dataclass(frozen=True)
+class Sight:
+    """How hard a frame looks: its ``texture``, for where nothing predicts it, and its ``change`` from the frame before
+    along its motion (0 without one), 8-bit steps."""
+
+    texture: float
+    change: float = 0.0
+
+    def complexity(self, position: int) -> float:
+        """Of the frame, where it is the ``position``th of its group."""
+        return self.change if position else self.texture
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How hard a frame looks and those after it, as far as they are seen: ``sights`` has one at least. ``ends`` says
+    that the last of them is known to be the last of all."""
+
+    sights: tuple[Sight, ...]
+    ends: bool = False
+
+
+def texture(small: Luma) -> float:
+    """The mean distance of samples from their surroundings, of a picture that was ``shrunk``: 8-bit steps."""
     return float(cv2.norm(small, cv2.blur(small, (3, 3)), cv2.NORM_L1)) / small.size
 
 
@@ -49,21 +70,11 @@ def link(luma: Luma, previous: Luma, candidates: Candidates) -> Link:
     return Link(field, error, np.maximum(spread, 0), float(cv2.norm(now, moved, cv2.NORM_L1)) / now.size)
 
 
-def change(luma: Luma, previous: Luma, candidates: Candidates) -> float:
-    """The mean difference from ``previous`` along the vectors proposed, 8-bit steps."""
-    return link(luma, previous, candidates).change
-
-
 def block_means(values: Floats, shrink: int = 1) -> Floats:
     """Means [h, w] over blocks of 16 pixels of ``values`` [H, W] of a picture ``shrink`` times smaller."""
     side = BLOCK // shrink
     size = values.shape[1] // side, values.shape[0] // side
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def difference(luma: Luma, previous: Luma) -> float:
-    """The mean difference from ``previous`` where nothing moves, 8-bit steps."""
-    return float(cv2.norm(shrunk(luma), shrunk(previous), cv2.NORM_L1)) * SHRINK**2 / luma.size
 
 
 def shrunk(luma: Luma) -> Luma:

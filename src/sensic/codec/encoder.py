@@ -34,7 +34,7 @@ from sensic.video import Frame
 RETRIES = (0, 20, 40)  # by how much the quality of a group's first frame rises while the picture is no picture
 WORSE = 4.0  # an inter frame this many times worse than the first of its group starts a new group
 ALLOWED = 64.0  # squared error below which nothing is ever called bad
-FORESEEING = 2  # the lowest effort that looks ahead
+FORESEEING = 2  # the lowest effort that looks ahead; rate control always does
 SHORTEST = 8  # frames from the start of a group to a scene cut that starts another
 
 
@@ -68,7 +68,7 @@ class Encoder:
         self._height, self._width = padded(height), padded(width)
         self._search = MotionSearch(self._width, self._height, search or settings.effort)
         if foresight is None:
-            foresight = lookahead.FRAMES if settings.effort >= FORESEEING else 0
+            foresight = lookahead.FRAMES if settings.effort >= FORESEEING or rate is not None else 0
         alone = settings.low_latency or settings.gop == 1
         self._lookahead = Lookahead(self._search, 0 if alone else min(foresight, settings.gop))
         self._rounds = ROUNDS[settings.effort] if rounds is None else rounds
@@ -145,8 +145,7 @@ class Encoder:
             shape = (self._height // BLOCK, self._width // BLOCK)
             self._latents = LatentPath(self._model, self._backend, *shape, self._adaptive)
         expected = self._model.frame_quality(self._settings.quality, self._position)
-        complexity = prepared.change if inter else prepared.texture
-        wanted = self._rate.quality(self.frames, self._position, complexity, prepared.frame.time)
+        wanted = self._rate.quality(self.frames, self._position, prepared.outlook, prepared.frame.time)
         quality = min(self._model.frame_quality(wanted, self._position) + raised, QUALITIES - 1)
         if inter and self._coded and self._coded.shows(prepared.planes, quality):
             with self._counting("other"):

@@ -8,7 +8,7 @@ frame coded better than the one before it has to bring the detail that the other
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sensic.codec.complexity import Sight
 from sensic.model import Model
 from sensic.model.model import QUALITIES
 
@@ -30,7 +31,7 @@ INTRA_GUESS, INTER_GUESS, OFFSET_GUESS = 0.042, 0.016, 0.2
 more of these for a step of offset."""
 BLOCK_BITS = 8 * 16
 """What the container and the end of the coder add to a block."""
-TEXTURE = 5.0  # of pictures nothing is known of
+ORDINARY = Sight(5.0, 0.9)  # of pictures nothing is known of
 INTRA_KEPT, INTER_KEPT = 0.3, 0.8
 """Of what was learned from earlier frames of a kind, when another comes."""
 SMOOTH = 5  # frames of a kind
@@ -80,43 +81,38 @@ class Pattern:
 
 
 class Forecast(Protocol):
-    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
-        """Bits [Q, count] of frame number ``frame`` and those after it at all of ``Pattern.qualities``; ``complexity``
-        is of the first of them."""
+    def ahead(self, frame: int, position: int, sights: Sequence[Sight], count: int) -> Floats:
+        """Bits [Q, count] of frame number ``frame`` and those after it at all of ``Pattern.qualities``; ``sights`` are
+        of the first of them."""
 
-    def see(self, frame: int, texture: float, difference: float) -> None:
-        """A frame that comes: its texture, and how much it differs from the one before."""
-
-    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+    def learn(self, frame: int, position: int, sight: Sight, quality: int, bits: float) -> None:
         """What a frame took."""
 
 
 @dataclass
 class _Level:
-    """A mean of bits per unit that forgets. ``complexity`` is that of the frames in it, as it is known when they are
-    coded; ``sight`` is what was seen of them from afar."""
+    """A mean of bits per unit that forgets. ``complexity`` is that of the frames in it, in units."""
 
     bits: float
     units: float
     complexity: float
-    sight: float = 1.0
     weight: float = 0.0
 
     @property
     def usual(self) -> float:
         """Bits of an ordinary frame at the middle quality."""
-        return self.bits / self.units * self.complexity
+        return self.of(self.complexity)
 
-    def next_to_usual(self, sight: float) -> float:
-        return sight / self.sight if self.weight else min(sight / self.sight, 2.0)  # without the motion it is a guess
+    def of(self, units: float) -> float:
+        """Bits of a frame of so many units at the middle quality."""
+        return self.bits / self.units * units
 
-    def learn(self, bits: float, units: float, complexity: float, sight: float, keep: float) -> None:
+    def learn(self, bits: float, units: float, complexity: float, keep: float) -> None:
         keep = min(keep, self.weight / (self.weight + 1))  # the first replaces the guess
         self.weight += 1
         self.bits = keep * self.bits + (1 - keep) * bits
         self.units = keep * self.units + (1 - keep) * units
         self.complexity = keep * self.complexity + (1 - keep) * complexity
-        self.sight = keep * self.sight + (1 - keep) * sight
 
 
 @dataclass
@@ -125,46 +121,37 @@ class Running:
 
     pattern: Pattern
     levels: list[_Level]
-    sights: dict[int, tuple[float, float]] = field(default_factory=dict)
 
-    def see(self, frame: int, texture: float, difference: float) -> None:
-        self.sights[frame] = _units(0, texture), _units(1, difference)
-
-    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
+    def ahead(self, frame: int, position: int, sights: Sequence[Sight], count: int) -> Floats:
         pattern, first = self.pattern, self.levels[0]
         positions = pattern.positions(position, count)
         kinds = pattern.kinds[positions]
         scale = np.array([level.usual for level in self.levels])[kinds]
         most = np.full(count, first.usual)  # a frame that nothing predicts can start a group
-        for place in range(count):
-            sight = self.sights.get(frame + place)
-            if sight is not None:
-                scale[place] *= self.levels[kinds[place]].next_to_usual(sight[int(kinds[place] > 0)])
-                most[place] *= first.next_to_usual(sight[0])
-        level = self.levels[kinds[0]]
-        scale[0] = level.bits / level.units * _units(position, complexity)
+        for place, sight in enumerate(sights[:count]):
+            scale[place] = self.levels[kinds[place]].of(_units(positions[place], sight))
+            most[place] = first.of(_units(0, sight))
         costs = np.minimum(scale * pattern.growth[:, positions], most * pattern.growth[:, :1])
         return np.asarray(np.maximum(costs, _LEAST) + pattern.overhead(positions))
 
-    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+    def learn(self, frame: int, position: int, sight: Sight, quality: int, bits: float) -> None:
         level = self.levels[self.pattern.kinds[position]]
-        here = _units(position, complexity)
+        here = _units(position, sight)
         units = here * float(self.pattern.growth[quality - self.pattern.qualities[0], position])
-        sight = self.sights.pop(frame, (level.sight, level.sight))[position > 0]
-        level.learn(bits, units, here, sight, INTRA_KEPT if position == 0 else INTER_KEPT)
+        level.learn(bits, units, here, INTRA_KEPT if position == 0 else INTER_KEPT)
 
     @classmethod
     def of(cls, pattern: Pattern) -> Running:
         """Before anything was coded."""
         inter = [INTER_GUESS * 2 ** (OFFSET_GUESS * offset) for offset in sorted(set(pattern.offsets))]
-        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(0, TEXTURE), _units(0, TEXTURE))
+        intra = _Level(INTRA_GUESS * pattern.pixels, 1.0, _units(0, ORDINARY))
         return cls(pattern, [intra, *(_Level(bits * pattern.pixels, 1.0, 1.0) for bits in inter)])
 
 
-def _units(position: int, complexity: float) -> float:
+def _units(position: int, sight: Sight) -> float:
     """What bits are in proportion to, roughly: some are needed where nothing changes, and a sudden change is cheaper
     than it looks."""
-    return float((complexity + 0.1) ** INTER_POWER) if position else complexity + 0.25
+    return float((sight.change + 0.1) ** INTER_POWER) if position else sight.texture + 0.25
 
 
 @dataclass(frozen=True)
@@ -238,19 +225,16 @@ class Known:
         self._cuts = (positions == 0) & (before != len(self.pattern.offsets) - 1)
         self._levels = (_Level(1, 1, 1, weight=3), _Level(1, 1, 1, weight=3))  # of first frames the second
 
-    def see(self, frame: int, texture: float, difference: float) -> None:
-        pass  # it is known
-
-    def ahead(self, frame: int, position: int, complexity: float, count: int) -> Floats:
+    def ahead(self, frame: int, position: int, sights: Sequence[Sight], count: int) -> Floats:
         positions = self._positions(frame, position, count)
         scale = np.where(positions == 0, *(self._levels[k].bits / self._levels[k].units for k in (True, False)))
         return np.asarray(self.pattern.growth[:, positions] * (scale * self._bits(frame, positions)))
 
-    def learn(self, frame: int, position: int, complexity: float, quality: int, bits: float) -> None:
+    def learn(self, frame: int, position: int, sight: Sight, quality: int, bits: float) -> None:
         mean = float(self._middle.mean())
         expected = float(self._bits(frame, np.array([position]))[0])
         growth = float(self.pattern.growth[quality - self.pattern.qualities[0], position])
-        self._levels[position == 0].learn(bits / mean, growth * expected / mean, 1.0, 1.0, INTER_KEPT)
+        self._levels[position == 0].learn(bits / mean, growth * expected / mean, 1.0, INTER_KEPT)
 
     def _positions(self, frame: int, position: int, count: int) -> NDArray[np.int64]:
         """Those of the frames from one at ``position`` on: cuts begin groups again."""

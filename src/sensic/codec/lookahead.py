@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.codec.complexity import Link, link, shrunk, texture
+from sensic.codec.complexity import Link, Outlook, Sight, link, shrunk, texture
 from sensic.codec.pixels import Planes, luma8, to_tensors
 from sensic.motion import Candidates, MotionSearch
 from sensic.video import Frame
@@ -33,26 +33,26 @@ Luma = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Looked:
-    """A frame, its luma, and how it hangs on the frame before (None for the first)."""
+    """A frame, its luma, how it hangs on the frame before (None for the first), and how hard it looks."""
 
     frame: Frame
     luma: Luma
     small: Luma
     candidates: Candidates | None
     link: Link | None
+    sight: Sight
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A frame with all that is known of it. ``links`` are those of the frames that follow, as far as one looks ahead;
-    ``cut`` says that a new scene begins here. ``texture`` and ``change`` are as in ``sensic.codec.complexity``."""
+    ``cut`` says that a new scene begins here."""
 
     frame: Frame
     planes: Planes
     luma: Luma
     candidates: Candidates | None
-    texture: float
-    change: float
+    outlook: Outlook
     cut: bool
     links: tuple[Link, ...]
 
@@ -70,10 +70,10 @@ class Lookahead:
         for looked in self._looked(frames, moving):
             waiting.append(looked)
             if len(waiting) > self._most(looked.frame):
-                yield _prepared(previous, waiting)
+                yield _prepared(previous, waiting, ends=False)
                 previous = waiting.popleft()
         while waiting:
-            yield _prepared(previous, waiting)
+            yield _prepared(previous, waiting, ends=True)
             previous = waiting.popleft()
 
     def _most(self, frame: Frame) -> int:
@@ -87,11 +87,13 @@ class Lookahead:
             if previous is not None and moving:
                 candidates = self._search.flow(luma, previous)
                 hanging = link(luma, previous, candidates)
-            yield Looked(frame, luma, shrunk(luma), candidates, hanging)
+            small = shrunk(luma)
+            sight = Sight(texture(small), hanging.change if hanging else 0.0)
+            yield Looked(frame, luma, small, candidates, hanging, sight)
             previous = luma
 
 
-def _prepared(previous: Looked | None, waiting: Sequence[Looked]) -> Prepared:
+def _prepared(previous: Looked | None, waiting: Sequence[Looked], *, ends: bool) -> Prepared:
     """The first of those that wait."""
     first = waiting[0]
     return Prepared(
@@ -99,8 +101,7 @@ def _prepared(previous: Looked | None, waiting: Sequence[Looked]) -> Prepared:
         to_tensors(first.frame),
         first.luma,
         first.candidates,
-        texture(first.luma),
-        first.link.change if first.link else 0.0,
+        Outlook(tuple(looked.sight for looked in waiting), ends),
         previous is not None and _is_cut(previous, waiting),
         tuple(looked.link for looked in list(waiting)[1:] if looked.link),
     )

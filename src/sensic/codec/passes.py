@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from sensic.codec.forecast import BLOCK_BITS, TEXTURE, Floats, Known, Pattern, Running, Seen
+from sensic.codec.complexity import Outlook
+from sensic.codec.forecast import BLOCK_BITS, ORDINARY, Floats, Known, Pattern, Running, Seen
 from sensic.codec.rate import HANDED_OVER, SPARE, Controller, Goal
 from sensic.codec.target import RateTarget
 from sensic.errors import TargetError, UsageError
@@ -76,8 +77,8 @@ class Recorder:
         self._rows: list[tuple[int, int, float, Fraction]] = []
         self._asked = (0, 0, Fraction(0))
 
-    def quality(self, frame: int, position: int, complexity: float, time: Fraction) -> int:
-        chosen = self.control.quality(frame, position, complexity, time)
+    def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
+        chosen = self.control.quality(frame, position, outlook, time)
         self._asked = (position, chosen, time)
         return chosen
 
@@ -138,7 +139,7 @@ def _in_range(quality: float) -> int:
 
 def _guess(pattern: Pattern, bits: float) -> int:
     """The quality that ordinary pictures have at so many bits for each."""
-    group = Running.of(pattern).ahead(0, 0, TEXTURE, len(pattern.offsets)).mean(1)
+    group = Running.of(pattern).ahead(0, 0, (ORDINARY,), len(pattern.offsets)).mean(1)
     return _in_range(float(np.interp(np.log2(bits), np.log2(group), pattern.qualities)))
 
 

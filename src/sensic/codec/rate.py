@@ -7,20 +7,15 @@ A frame that would let the receiver's buffer run dry is coded again with less.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, inf, log2, sqrt
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sensic.codec.complexity import difference, texture
+from sensic.codec.complexity import Outlook, Sight
 from sensic.codec.forecast import INTER_SLOPE, INTRA_SLOPE, Floats, Forecast, Pattern
-from sensic.codec.pixels import luma8
-from sensic.video import Frame
 
 HORIZON = 3.0  # seconds of looking ahead
 SHORT = CALM = 10.0  # seconds from which it grows, with the root of time
@@ -29,19 +24,20 @@ DOWN, UP = 4.0, 2.0  # steps of quality from frame to frame inside a group, wher
 FULL, HANDED_OVER = 0.9, 0.5
 """How full the buffer is at the start, as in x264, and where one chunk of a video takes over from another."""
 SPARE, CAUTION = 0.1, 1.3  # of the buffer, and of the least that is still to come, against bad forecasts
-LOOKED_AHEAD, LOOKED_AHEAD_BYTES = 32, 1 << 28
-"""Frames that are read before they are coded, and what they may take of memory."""
+
+Sights = tuple[Sight, ...]
+NOTHING: tuple[int, Sights, int] = (-1, (), 0)
 
 
 class RateControl(Protocol):
     """Chooses the quality of every frame. The encoder asks before it codes a frame and tells what came of it."""
 
-    def quality(self, frame: int, position: int, complexity: float, time: Fraction) -> int:
+    def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
         """Quality of frame number ``frame``, the ``position``th of its group and shown at ``time`` (seconds).
 
         It stands for the quality of a whole stream, to which the model adds its offset for ``position``; beyond 0..63
-        it reaches the ends of the scale in spite of that offset. ``complexity`` is as in ``sensic.codec.complexity``.
-        A frame may be asked for again: at position 0, where it starts a group after all.
+        it reaches the ends of the scale in spite of that offset. ``outlook`` begins with the frame itself. A frame may
+        be asked for again: at position 0, where it starts a group after all.
         """
 
     def fits(self, frame: int, bits: float) -> bool:
@@ -57,7 +53,7 @@ class Constant:
 
     value: int
 
-    def quality(self, frame: int, position: int, complexity: float, time: Fraction) -> int:
+    def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
         return self.value
 
     def fits(self, frame: int, bits: float) -> bool:
@@ -165,39 +161,22 @@ class Controller:
         self._last = float(goal.quality)  # quality of the frame before
         self._frame = -1
         self._start = self._time = Fraction(0)
-        self._asked = (-1, 0.0, 0)  # position, complexity and quality of the frame at hand
+        self._asked = NOTHING  # position, sights and quality of the frame at hand
         self._ceiling = self._highest
         self._ends = {False: 0, True: 0}  # frames at the lowest and at the highest quality
         self._is_held, self._held_down = False, 0  # whether the buffer made the frame at hand worse, and how many
         self.bits = 0.0
         self.short: list[float] = []
 
-    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, read so far ahead that the end comes in sight before the last group starts (not with low
-        latency)."""
-        waiting: deque[Frame] = deque()
-        previous: NDArray[np.uint8] | None = None
-        count = 0
-        for frame in frames:
-            luma = luma8(frame)
-            self._forecast.see(count, texture(luma), difference(luma, luma if previous is None else previous))
-            previous = luma
-            count += 1
-            waiting.append(frame)
-            size = sum(plane.nbytes for plane in frame.planes)
-            most = min(len(self._pattern.offsets), LOOKED_AHEAD, LOOKED_AHEAD_BYTES // size)
-            if self._pattern.low_latency or len(waiting) > most:
-                yield waiting.popleft()
-        self._frames = count
-        yield from waiting
-
-    def quality(self, frame: int, position: int, complexity: float, time: Fraction) -> int:
+    def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
         if frame != self._frame:
             self._arrive(frame, time)
+        if outlook.ends:
+            self._frames = frame + len(outlook.sights)
         if position != self._asked[0]:
             self._ceiling = self._highest
         count = self._window(frame)
-        costs = self._forecast.ahead(frame, position, complexity, count)
+        costs = self._forecast.ahead(frame, position, outlook.sights, count)
         wanted = self._aim(frame, costs)
         if position and not _is_surprise(costs):
             wanted = min(max(wanted, self._last - DOWN), self._last + UP)
@@ -206,15 +185,15 @@ class Controller:
             self._is_held = sustained < wanted
             wanted = min(wanted, sustained)
         chosen = min(max(round(wanted), self._lowest), self._ceiling)
-        self._asked = (position, complexity, chosen)
+        self._asked = (position, outlook.sights, chosen)
         self._wanted = min(wanted, chosen + 0.5)
         return chosen
 
     def fits(self, frame: int, bits: float) -> bool:
-        position, complexity, quality = self._asked
+        position, sights, quality = self._asked
         bits += float(self._pattern.overhead(np.array([position]))[0])
         left = self._left(frame)
-        rest = 0.0 if left is None else self._least(frame, position, complexity, left)
+        rest = 0.0 if left is None else self._least(frame, position, sights, left)
         held = self._held(rest, left)
         room = min(held, self._unspent(rest, left))
         if bits <= room:
@@ -229,9 +208,9 @@ class Controller:
         return False
 
     def spent(self, frame: int, bits: float) -> None:
-        position, complexity, quality = self._asked
+        position, sights, quality = self._asked
         bits += float(self._pattern.overhead(np.array([position]))[0])
-        self._forecast.learn(frame, position, complexity, quality, bits)
+        self._forecast.learn(frame, position, sights[0], quality, bits)
         self._last = self._wanted
         self._held_down += self._is_held
         self._ends[False] += quality <= self._lowest
@@ -246,7 +225,7 @@ class Controller:
         elif self._bucket is not None:
             self._bucket.wait(float(time - self._time))
         self._frame, self._time, self._ceiling = frame, time, self._highest
-        self._asked = (-1, 0.0, 0)
+        self._asked = NOTHING
 
     @property
     def seconds(self) -> float:
@@ -319,10 +298,10 @@ class Controller:
             limit = min(limit, (1 + goal.tolerance) * total)
         return limit - self.bits - rest
 
-    def _least(self, frame: int, position: int, complexity: float, left: int) -> float:
+    def _least(self, frame: int, position: int, sights: Sights, left: int) -> float:
         """What the frames after this one take at the lowest quality, and some more."""
         count = min(left, self._window(frame))
-        costs = self._forecast.ahead(frame, position, complexity, count)[0, 1:]
+        costs = self._forecast.ahead(frame, position, sights, count)[0, 1:]
         return CAUTION * float(costs.sum()) * (left - 1) / max(1, count - 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,7 +20,7 @@ from sensic.codec.target import RateTarget
 from sensic.container import StreamHeader, StreamWriter
 from sensic.errors import InputError, UsageError
 from sensic.model import Model
-from sensic.video import Cut, Filters, Frame, SideStreams, VideoInfo, VideoSource
+from sensic.video import Cut, Filters, SideStreams, VideoInfo, VideoSource
 
 FIRST_PASS = "first pass"
 SPACING = 0.04  # seconds between frames, where the source doesn't say
@@ -60,10 +60,6 @@ class Rated:
         planned = self.plan(video.info, video.cut, frames)
         self.quality, self._control = planned.quality, planned.part()
         return self._control
-
-    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, seen by the controller."""
-        return self._control.watch(frames)
 
     def plan(
         self, info: VideoInfo, cut: Cut, frames: int | None, first_pass: Callable[[RatePlan], Seen] | None = None
@@ -118,7 +114,7 @@ class Rated:
                 self.progress(Progress(encoder.frames, total, 0, seconds, stage=FIRST_PASS, pixels=pixels))
 
         with VideoSource(self.source, self.filters) as video:
-            for _ in encoder.blocks(recorder.control.watch(video), on_frame=step):
+            for _ in encoder.blocks(video, on_frame=step):
                 pass
         if not encoder.frames:
             raise InputError(f"{self.source}: no frame could be decoded")

@@ -132,7 +132,7 @@ def encode(
                 totals.append(sum(encoder.bits.values()))
                 count.step(round(totals[-1] / 8))
 
-            for block in encoder.blocks(rated.watch(video) if rated else video, on_frame=step):
+            for block in encoder.blocks(video, on_frame=step):
                 writer.write(block)
             if not encoder.frames:
                 raise InputError(f"{source}: no frame could be decoded")
