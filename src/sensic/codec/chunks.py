@@ -89,8 +89,7 @@ def chunks_of(
         stretch = index.stretch(source, filters, start, min(start + step, len(index)))
         rate: Controller | Recorder | None = None
         if plan is not None:
-            rate = plan.part(start, start + len(stretch))
-            rate = Recorder(rate, plan.pattern) if first_pass else rate
+            rate = plan.recorder() if first_pass else plan.part(start, start + len(stretch))
         chunks.append(Chunk(stretch, info.width, info.height, settings, rate, directory, model.id, sensic.__version__))
     return chunks
 

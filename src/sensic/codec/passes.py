@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 
@@ -48,6 +49,12 @@ class RatePlan:
             return Controller(goal, self.pattern, Running.of(self.pattern))
         return Controller(goal, self.pattern, Known(self.pattern, self.seen.part(start, stop)))
 
+    def recorder(self) -> Recorder:
+        """For a first pass over all frames or a chunk of them: it keeps the rate, and doesn't mind how it ends. What a
+        frame takes that had to make up for others tells nothing of the frame."""
+        goal = replace(self.goal, frames=None, limit=inf, tolerance=inf)
+        return Recorder(Controller(goal, self.pattern, Running.of(self.pattern)), self.pattern)
+
     def _share(self, start: int, stop: int | None) -> Goal:
         goal = self.goal
         if goal.frames is None:
@@ -78,7 +85,7 @@ class Recorder:
         self._asked = (0, 0, Fraction(0))
 
     def quality(self, frame: int, position: int, outlook: Outlook, time: Fraction) -> int:
-        chosen = self.control.quality(frame, position, outlook, time)
+        chosen = self.control.quality(frame, position, replace(outlook, ends=False), time)
         self._asked = (position, chosen, time)
         return chosen
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from sensic.codec.encoder import Encoder
 from sensic.codec.engine import load_backend
 from sensic.codec.forecast import Pattern, Seen
-from sensic.codec.passes import QUICK, TOLERANCE, RatePlan, Recorder, plan
+from sensic.codec.passes import QUICK, TOLERANCE, RatePlan, plan
 from sensic.codec.rate import Controller, Goal, Outcome
 from sensic.codec.reports import Progress, ProgressCallback
 from sensic.codec.settings import EncoderSettings
@@ -102,7 +102,7 @@ class Rated:
         return replace(self.settings, quality=quick.quality, effort=min(self.settings.effort, QUICK))
 
     def _first_pass(self, quick: RatePlan, info: VideoInfo) -> Seen:
-        started, recorder = time.monotonic(), Recorder(quick.part(), quick.pattern)
+        started, recorder = time.monotonic(), quick.recorder()
         settings = self.quick_settings(quick)
         backend = load_backend(self.model, self.threads)
         encoder = Encoder(self.model, backend, info.width, info.height, settings, rate=recorder)
