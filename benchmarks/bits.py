@@ -176,6 +176,8 @@ def watched(
     y, u, v = planes
     source = luma8(y, depth)
     height, width = source.shape
+    if not any(bits.values()):
+        return CodedFrame("repeat", {}, squared_error(encoder._pixels.reference[:height, :width], source))
     position = encoder._position - 1  # the encoder may have started a group by itself
     picture, given = encoder._pixels, encoder._pixels._given
     coded_at = model.frame_quality(quality, position)
