@@ -13,6 +13,7 @@ from sensic.errors import EvaluationError, ModelError, UsageError
 from sensic.evaluation.coders import coder
 from sensic.evaluation.coders.sensic import shares, strip_y4m
 from sensic.networks.sensing import SensingSize, SensingVAE
+from sensic.sensing import SensingSettings
 from sensic.training.sensing.export import export_sensing
 from tests.evaluation import footage
 from tests.small_model import small_model
@@ -52,7 +53,9 @@ def test_specifications() -> None:
     assert coder(SPEC).settings == (0, 16, 32, 47, 63)
 
 
-@pytest.mark.parametrize(("words", "decoder"), [("", "linear"), (":1@tv", "tv"), ("", "learned")])
+@pytest.mark.parametrize(
+    ("words", "decoder"), [("", "linear"), (":1@tv", "tv"), ("", "learned"), (":2:learned_ternary", "linear")]
+)
 def test_the_sensing_profile(tmp_path: Path, words: str, decoder: str) -> None:
     if decoder == "learned":
         model = export_sensing(SensingVAE(SensingSize(8, 1, 3, 8, 8, 2, 1)), tmp_path / "m", name="m", facts={})
@@ -60,12 +63,13 @@ def test_the_sensing_profile(tmp_path: Path, words: str, decoder: str) -> None:
     clip = footage.clip(tmp_path, 67, 49, 8, frames=7)
     tested = coder(f"sensing{words}")
     together = int(words[1:2] or 4)
-    assert tested.spec == (
-        f"sensing:{together}@{model.directory}" if decoder == "learned" else f"sensing:{together}@{decoder}"
-    )
+    operator = words[3:] if "ternary" in words else "wht"
+    measured = f"sensing:{together}" + (f":{operator}" if operator != "wht" else "")
+    assert tested.spec == (f"{measured}@{model.directory}" if decoder == "learned" else f"{measured}@{decoder}")
     encoded = tested.encode(clip, tmp_path / "o.mkv", 40, gop=3, threads=1)
     info = sensic.probe(encoded.path)
     assert (info.frames, info.groups, info.header.profile) == (7, -(-7 // together), "sensing")
+    assert SensingSettings.unpack(info.header.model).operator == operator
     assert len(encoded.bits) == 7
     assert sum(encoded.bits) == pytest.approx(8 * encoded.payload_bytes)
     got = tested.decode(encoded.path, tmp_path / "o.yuv", clip=clip, threads=1)
@@ -75,8 +79,10 @@ def test_the_sensing_profile(tmp_path: Path, words: str, decoder: str) -> None:
 
 
 def test_bad_specifications_of_the_sensing_profile(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"sensing measures 1, 2, 4 frames together, not '3'"):
+    with pytest.raises(UsageError, match=r"frames is one of 1, 2, 4, not 3"):
         coder("sensing:3")
+    with pytest.raises(UsageError, match=r"operator is one of wht, .*, not 'hadamard'"):
+        coder("sensing:hadamard")
     with pytest.raises(UsageError, match="no model of the profile sensing"):
         coder(f"sensing@{small_model().directory}")
     with pytest.raises(ModelError, match="no-such-model"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from itertools import islice
@@ -18,12 +19,12 @@ from sensic.evaluation.coders.protocol import Decoded, Encoded
 from sensic.evaluation.process import Usage, run
 from sensic.model import Model
 from sensic.model.model import DEFAULT, QUALITIES, SENSING
-from sensic.sensing.operators.protocol import FRAMES
+from sensic.sensing import SensingSettings
 
-FORMS = ("sensic[:MODEL][@PRESET]", "sensing[:1|2|4][@linear|tv|learned|MODEL]")
+FORMS = ("sensic[:MODEL][@PRESET]", "sensing[:1|2|4][:OPERATOR][@linear|tv|learned|MODEL]")
 SETTINGS = (0.0, 16.0, 32.0, 47.0, 63.0)  # the whole scale of qualities
 SENSING_SETTINGS = (12.0, 20.0, 28.0, 36.0, 44.0)  # where most footage takes 0.05 to 1.5 bits per pixel
-DEFAULT_PRESET = "medium"
+DEFAULT_PRESET, WHT = "medium", "wht"
 
 
 class SensicCoder:
@@ -54,19 +55,19 @@ class SensicCoder:
 
 class SensingCoder:
     """A Coder: the profile sensing, which has no groups of ``gop`` frames but measures 1, 2 or 4 (the default) by
-    themselves. ``words`` is the rest of its specification: that number, ``@`` and the decoder, which is linear (the
-    default), tv, learned (the one that ships) or the folder of another learned one.
+    themselves. ``words`` is the rest of its specification: that number, the operator (wht is the default), ``@`` and
+    the decoder, which is linear (the default), tv, learned (the one that ships) or the folder of another learned one.
 
-    Raises UsageError for other numbers and models of another kind, ModelError where there is no such model.
+    Raises UsageError for what it can't measure and models of another kind, ModelError where there is no such model.
     """
 
     settings = SENSING_SETTINGS
 
     def __init__(self, words: str = "") -> None:
-        number, _, decoder = words.partition("@")
-        if number not in ("", *map(str, FRAMES)):
-            raise UsageError(f"sensing measures {', '.join(map(str, FRAMES))} frames together, not {number!r}")
-        self._frames, decoder = number or "4", decoder or "linear"
+        measured, _, decoder = words.partition("@")
+        number, operator = re.fullmatch(r"(\d*):?(.*)", measured).groups()  # type: ignore[union-attr]  # fits anything
+        decoder = decoder or "linear"
+        chosen = SensingSettings(operator=operator or WHT, frames=int(number or 4))
         self._decoder, self.version = ["--decoder", decoder], f"sensic {__version__}"
         if decoder not in ("linear", "tv"):
             model = Model.load(SENSING if decoder == "learned" else decoder)
@@ -74,10 +75,12 @@ class SensingCoder:
                 raise UsageError(f"{decoder} is no model of the profile sensing")
             self._decoder = ["--decoder", "learned", "--model", str(model.directory.resolve())]
             self.version += f", model {model.name} {model.id}"
-        self.spec = f"sensing:{self._frames}@{decoder}"
+        self._options = ["--profile", "sensing", "--frames", str(chosen.frames), "--operator", chosen.operator]
+        shown = f":{chosen.operator}" if chosen.operator != WHT else ""
+        self.spec = f"sensing:{chosen.frames}{shown}@{decoder}"
 
     def encode(self, clip: Clip, out: Path, setting: float, *, gop: int, threads: int) -> Encoded:
-        return _encode(self.spec, clip, out, setting, threads, ["--profile", "sensing", "--frames", self._frames])
+        return _encode(self.spec, clip, out, setting, threads, self._options)
 
     def decode(self, stream: Path, out: Path, *, clip: Clip, threads: int) -> Decoded:
         return _decode(self.spec, stream, out, clip, threads, self._decoder)
