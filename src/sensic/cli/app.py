@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,10 @@ from sensic.cli.verify import verify
 from sensic.errors import SensicError
 
 INTERRUPTED, TERMINATED = 130, 143
+_OUT_OF_MEMORY = re.compile(
+    "allocate memory|bad.alloc|insufficient memory|failed to map segment|can't start new thread", re.IGNORECASE
+)
+"""What the system, ONNX Runtime, OpenCV, the loader of libraries and threads say of it."""
 
 app = typer.Typer(
     name="sensic",
@@ -95,13 +100,13 @@ def _run(words: list[str]) -> int:
     except TyperException as error:
         message = error.format_message()
         return console.error(message, 2) if message else 2  # without one the help has been shown
-    except MemoryError:
-        return console.error("not enough memory", 1)
     except BrokenPipeError:
         raise
-    except OSError as error:
-        return console.error(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
     except Exception as error:
+        if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+            return console.error("not enough memory", 1)
+        if isinstance(error, OSError):
+            return console.error(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
         if os.environ.get("SENSIC_DEBUG"):
             raise
         kind = type(error).__name__

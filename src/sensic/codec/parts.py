@@ -31,6 +31,7 @@ from sensic.codec.rate import Outcome
 from sensic.container import Block
 from sensic.container.integers import Cursor, seal, unseal, varint
 from sensic.errors import DamagedError, OutputError, UsageError
+from sensic.video import lock_file
 
 _LOCK, _JOB = "lock", "job.json"
 
@@ -147,7 +148,7 @@ class PartsFolder:
             raise UsageError(f"{self.path} is in the way: parts are kept there, and something else is in it")
         lock = open(self.path / _LOCK, "wb")  # noqa: SIM115 (held until close)
         try:
-            _hold(lock)
+            lock_file(lock.fileno())
         except OSError:
             lock.close()
             raise UsageError(f"{self.output} is being written by another encode") from None
@@ -194,15 +195,6 @@ class PartsFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def _hold(lock: BinaryIO) -> None:
-    """Lock for as long as the file is open and the process lives. Raises OSError where another has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _flush(folder: Path) -> None:

@@ -21,7 +21,7 @@ class OnnxBackend:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised
         # Idle workers that spin would starve the entropy coder and the video decoder of the same cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._sessions = {}

@@ -1,6 +1,6 @@
 """Pictures in and out: frames with exact times, what is known of a video, and the streams beside it."""
 
-from sensic.video.atomic import AtomicFile, check_folder
+from sensic.video.atomic import AtomicFile, check_folder, lock_file
 from sensic.video.filters import Filters
 from sensic.video.frame import Colour, Frame
 from sensic.video.graph import Cut, filtered
@@ -27,4 +27,5 @@ __all__ = [
     "check_folder",
     "container_of",
     "filtered",
+    "lock_file",
 ]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from sensic.errors import OutputError
+
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def check_folder(folder: Path) -> None:
@@ -22,30 +30,47 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"can't write {folder}: Permission denied")
 
 
+def lock_file(descriptor: int) -> None:
+    """Lock a file for as long as it is open and the process lives. Raises OSError where another has it."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class AtomicFile:
     """A file written beside its destination and renamed by ``commit``; ``discard`` leaves nothing behind.
 
-    A destination that exists and isn't a regular file (a named pipe, /dev/null) is written directly. ``file`` is
+    Only a process that is killed leaves ``.NAME.XXXXXXXX.part``; the next one that writes the same destination removes
+    it. A destination that exists and isn't a regular file (a named pipe, /dev/null) is written directly. ``file`` is
     unbuffered: FFmpeg buffers by itself, and a Python-level buffer would swallow Ctrl-C inside its callbacks.
-    As a context manager it commits, or discards when an exception passes. Raises OutputError.
+    As a context manager it commits, or discards when an exception passes. Raises OutputError, also where the
+    destination is a file that must not be written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(os.path.realpath(path))
         self.direct = self.path.exists() and not stat.S_ISREG(self.path.stat().st_mode)
-        name = self.path.name if self.direct else f".{self.path.name[:40]}.{secrets.token_hex(4)}.part"
-        self.written = self.path.with_name(name)
-        flags = os.O_WRONLY if self.direct else os.O_RDWR | os.O_CREAT | os.O_EXCL
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            raise OutputError(f"can't write {path}: Permission denied")
         try:
-            descriptor = os.open(self.written, flags | getattr(os, "O_BINARY", 0), 0o666)
+            if self.direct:
+                self.written, descriptor = self.path, os.open(self.path, os.O_WRONLY | _BINARY)
+            else:
+                _sweep(self.path)
+                self.written, descriptor = _create(self.path)
         except OSError as error:
             raise OutputError(f"can't write {path}: {error.strerror}") from error
         self.file: FileIO = os.fdopen(descriptor, "wb" if self.direct else "r+b", buffering=0)
+
+    def check(self) -> None:
+        """Raises OutputError where somebody has removed what is being written."""
+        if not self.written.exists():
+            raise OutputError(f"can't write {self.path}: it was removed while it was written")
 
     def commit(self) -> None:
         try:
             self.file.close()
             if not self.direct:
+                self.check()
                 os.replace(self.written, self.path)
         except OSError as error:
             self.discard()
@@ -68,3 +93,28 @@ class AtomicFile:
             self.commit()
         else:
             self.discard()
+
+
+def _create(path: Path) -> tuple[Path, int]:
+    """A new file beside ``path`` and its descriptor. It is locked: one that is not was left by a writer that died."""
+    while True:
+        written = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+        descriptor = os.open(written, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        with contextlib.suppress(OSError):  # not every file system can lock
+            lock_file(descriptor)
+        if os.fstat(descriptor).st_nlink:
+            return written, descriptor
+        os.close(descriptor)  # another process swept before it was locked
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of the same file have left that were killed."""
+    left = re.compile(re.escape(f".{path.name[:40]}.") + r"[0-9a-f]{8}\.part")
+    for name in filter(left.fullmatch, os.listdir(path.parent)):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path.with_name(name), os.O_RDWR | _BINARY)
+            try:
+                lock_file(descriptor)
+                os.unlink(path.with_name(name))
+            finally:
+                os.close(descriptor)

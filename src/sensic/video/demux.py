@@ -17,6 +17,7 @@ from sensic.video.planes import colour_of, conversion_note, depth_of, planes_of
 from sensic.video.tags import container_tags, stream_tags
 from sensic.video.y4m import interlaced_note
 
+_LONG = Fraction(1, 2)  # seconds: sound may go on for a while
 _PLAYLISTS = {"concat", "dash", "hls", "sdp", "tty"}  # name other files, or are plain text shown as a terminal
 _INDEXED = {"matroska", "mov"}
 _FIELD_ORDERS = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}  # AVFieldOrder; 4 and 5 are of fields stored interleaved
@@ -92,11 +93,21 @@ class ContainerReader:
             self.notes.append(
                 f"{repaired} frames had no time or not a later one than the frame before; they were given one"
             )
+        if missing := self._missing(previous):
+            self.notes.append(missing)
         if self._damaged:
             self.notes.append(f"{self._damaged} packets of the source are damaged and were left out")
 
     def close(self) -> None:
         self._container.close()
+
+    def _missing(self, last: int | None) -> str:
+        """A note where the source ends long before it says that it does."""
+        lasts, time_base = self.info.duration, self.info.time_base
+        ends = Fraction(0) if last is None else (last - self.origin) * time_base
+        if lasts is None or lasts - ends < _LONG + lasts / 20:
+            return ""
+        return f"the pictures end at {float(ends):.2f} s, though the source says that it lasts {float(lasts):.2f} s"
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every picture that the decoder yields; what it can't decode is counted."""

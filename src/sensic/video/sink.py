@@ -95,6 +95,7 @@ class VideoSink:
         try:
             self._writer.close()
             if self._atomic is not None:
+                self._atomic.check()
                 if not self._atomic.direct and isinstance(self._writer, ContainerWriter):
                     self._writer.complete(self._atomic.written)
                 self._atomic.commit()

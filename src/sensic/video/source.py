@@ -57,7 +57,7 @@ class VideoSource:
         except BaseException:
             self.close()
             raise
-        self._frames = iter(self._filtered or self._reader)
+        self._frames = self._whole(iter(self._filtered or self._reader))
 
     @property
     def info(self) -> VideoInfo:
@@ -71,6 +71,17 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
+
+    def _whole(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Raises InputError at the end where the file has become shorter meanwhile: FFmpeg takes that for its end."""
+        before = self._length()
+        yield from frames
+        if self._length() < before:
+            raise InputError("the source was cut short while it was read")
+
+    def _length(self) -> int:
+        """Bytes of the file; 0 where there is none."""
+        return os.fstat(self._owned.fileno()).st_size if self._owned is not None else 0
 
     def close(self) -> None:
         reader = getattr(self, "_reader", None)
