@@ -176,7 +176,7 @@ class LatentPath:
     def _pass(
         self, port: SymbolPort, part: str, run: Pass, mean: Floats, index: Floats, value: Floats | None, out: Floats
     ) -> None:
-        """Code the positions of a pass and add their decoded values to ``out``, which is zero there. Spoils ``mean``."""
+        """Code the positions of a pass and add their decoded values to ``out``, zero there. Spoils ``mean``."""
         indices = index.astype(np.uint8).ravel()[run.where]
         cells, statistics = run.cells + indices, self._statistics[part]
         shifted = statistics.apply(cells) if self._adaptive else indices
