@@ -1,10 +1,11 @@
 """Frames per second next to other encoders and their decoders: ``python -m benchmarks.speed CLIP``.
 
-The clip is scaled to 720p. Everyone encodes it to a file and decodes that (FFmpeg to nothing, with dav1d for AV1; Sensic
-to y4m), as a program of its own, with one thread on one core and two on two (Linux; elsewhere cores are not bound), in
-turns, so that a busy machine is fair to all. Of speeds the best of the rounds counts. The figure is the ratio of CPU times
-of x265 ``medium`` and a coder in the same round, the median of the rounds: 0.1 is a tenth of its speed. It depends little
-on what else the machine does; frames per second do. Starting the program counts. Writes ``speed.json``.
+The clip is scaled to 720p. Everyone encodes it to a file and decodes that (FFmpeg to nothing, with dav1d for AV1;
+Sensic to y4m), as a program of its own, with one thread on one core and two on two (Linux; elsewhere cores are not
+bound), in turns, so that a busy machine is fair to all. Of speeds the best of the rounds counts. The figure is the
+ratio of CPU times of x265 ``medium`` and a coder in the same round, the median of the rounds: 0.1 is a tenth of its
+speed. It depends little on what else the machine does; frames per second do. Starting the program counts. Writes
+``speed.json``.
 """
 
 from __future__ import annotations
