@@ -33,6 +33,7 @@ bench: $(VENV)/.eval
 	$(BIN)/python -m benchmarks.adaptive $(CLIPS) --out $(OUT)
 	$(BIN)/python -m benchmarks.memory demo/bunny.mp4 --out $(OUT)
 	$(BIN)/python -m benchmarks.speed demo/bunny.mp4 --out $(OUT)
+	$(BIN)/python -m benchmarks.growth demo/bunny.mp4 --out $(OUT)
 	$(BIN)/python -m benchmarks.profile demo/bunny.mp4 --out $(OUT)
 	$(BIN)/python -m benchmarks.profile demo/bunny.mp4 --model fast --out $(OUT)
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensic.entropy import ScaleTables, SymbolEncoder, TableStatistics
+from sensic.entropy import ScaleTables, SymbolEncoder, TableStatistics, first_cells
 from sensic.entropy.statistics import CHANNEL_PENALTY, DECAY_SHIFT, REACH, STEP_PENALTY, UNIT_SHIFT
 from sensic.entropy.tables import MAGNITUDES, SCALES, build_tables
 
@@ -19,8 +19,9 @@ def coded_bits(scales: np.ndarray, index: np.ndarray, adaptive: bool) -> float:
     for _ in range(12):
         symbols = np.rint(generator.normal(0, 1, channels.size) * scales[channels]).astype(np.int32)
         prior = index[channels].astype(np.uint8)
-        TABLES.encode(symbols, statistics.apply(prior, channels) if adaptive else prior, coder)
-        statistics.update(symbols, prior, channels)
+        cells = first_cells(channels) + prior
+        TABLES.encode(symbols, statistics.apply(cells) if adaptive else prior, coder)
+        statistics.update(symbols, cells)
     return coder.bits
 
 
@@ -58,8 +59,9 @@ def test_all_sums_are_exact_integers(seed: int, frames: int) -> None:
         symbols = generator.integers(-20, 21, channels.size).astype(np.int32)
         index = generator.integers(0, SCALES, channels.size).astype(np.uint8)
         expected = [min(max(table[i] + shift[c], 0), SCALES - 1) for i, c in zip(index, channels, strict=True)]
-        assert statistics.apply(index, channels).tolist() == expected
-        statistics.update(symbols, index, channels)
+        cells = first_cells(channels) + index
+        assert statistics.apply(cells).tolist() == expected
+        statistics.update(symbols, cells)
         for counts in (common, *own):
             for row in counts:
                 row[:] = [n - (n >> DECAY_SHIFT) for n in row]

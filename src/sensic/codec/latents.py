@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensic.codec.quantisation import HYPER_WORTH, cheapest
-from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder, TableStatistics
+from sensic.entropy import ScaleTables, SymbolDecoder, SymbolEncoder, TableStatistics, first_cells
 from sensic.model import Model
 from sensic.motion import Field
 from sensic.runtime import Backend
@@ -28,8 +28,8 @@ Positions = NDArray[np.int64]
 class SymbolPort(Protocol):
     """One side's end of the symbol stream."""
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
-        """Symbols [n] of a run with means and table indices [n]; ``value`` is what the encoder wants to send."""
+    def exchange(self, part: str, wanted: Floats | None, index: NDArray[np.uint8], run: Pass) -> Symbols:
+        """Symbols [n] of a run with table indices [n]; ``wanted`` [n] is what the encoder would send, not rounded."""
         ...
 
 
@@ -40,10 +40,10 @@ class SymbolChooser:
     def __init__(self, tables: ScaleTables, worth: Floats) -> None:
         self._tables, self._worth = tables, worth.ravel()
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
-        assert value is not None
+    def exchange(self, part: str, wanted: Floats | None, index: NDArray[np.uint8], run: Pass) -> Symbols:
+        assert wanted is not None
         worth = self._worth[run.blocks] if part == "y" else HYPER_WORTH
-        return cheapest(value - mean, index, self._tables, worth)
+        return cheapest(wanted, index, self._tables, worth)
 
 
 class SymbolWriter(SymbolChooser):
@@ -58,8 +58,8 @@ class SymbolWriter(SymbolChooser):
         self._pending: list[Future[None]] = []
         self.bits: dict[str, float] = {}
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
-        symbols = super().exchange(part, value, mean, index, run)
+    def exchange(self, part: str, wanted: Floats | None, index: NDArray[np.uint8], run: Pass) -> Symbols:
+        symbols = super().exchange(part, wanted, index, run)
         self._pending.append(self._pool.submit(self._write, part, symbols, index))
         return symbols
 
@@ -81,20 +81,24 @@ class SymbolReader:
     def __init__(self, coder: SymbolDecoder, tables: ScaleTables) -> None:
         self._coder, self._tables = coder, tables
 
-    def exchange(self, part: str, value: Floats | None, mean: Floats, index: NDArray[np.uint8], run: Pass) -> Symbols:
+    def exchange(self, part: str, wanted: Floats | None, index: NDArray[np.uint8], run: Pass) -> Symbols:
         return self._tables.decode(index, self._coder)
 
 
 class Pass(NamedTuple):
-    """Flat positions [n] in a latent [C, h, w], and the channel and the place in [h, w] of each."""
+    """Flat positions [n] in a latent [C, h, w]; of each the place in [h, w] and the first cell of its channel
+    (``sensic.entropy``); and the positions as a mask [C, h, w] of zeros and ones."""
 
     where: Positions
-    channels: Positions
     blocks: Positions
+    cells: Positions
+    mask: Floats
 
 
-def _pass(where: Positions, height: int, width: int) -> Pass:
-    return Pass(where, *np.divmod(where, height * width))
+def _pass(mask: NDArray[np.bool_]) -> Pass:
+    where = np.flatnonzero(mask)
+    channels, blocks = np.divmod(where, mask[0].size)
+    return Pass(where, blocks, first_cells(channels), mask.astype(np.float32))
 
 
 @lru_cache(maxsize=8)
@@ -104,14 +108,14 @@ def passes(channels: int, height: int, width: int) -> tuple[Pass, Pass]:
     The first takes odd squares (row + column odd) of the first half of the channels, even squares of the rest.
     """
     odd = np.indices((height, width)).sum(0) % 2 == 1
-    first = np.where(np.arange(channels)[:, None, None] < channels // 2, odd, ~odd).ravel()
-    return _pass(np.flatnonzero(first), height, width), _pass(np.flatnonzero(~first), height, width)
+    first = np.where(np.arange(channels)[:, None, None] < channels // 2, odd, ~odd)
+    return _pass(first), _pass(~first)
 
 
 @lru_cache(maxsize=8)
 def whole(channels: int, height: int, width: int) -> Pass:
     """One pass over everything, for the hyper-latent."""
-    return _pass(np.arange(channels * height * width), height, width)
+    return _pass(np.ones((channels, height, width), bool))
 
 
 class LatentPath:
@@ -154,7 +158,7 @@ class LatentPath:
         """
         q, kind = np.array([quality], np.int64), np.array([int(inter)], np.int64)
         mean, index = self._run("hyper", memory=self._memory, quality=q, inter=kind)
-        hyper = np.empty_like(mean)
+        hyper = np.zeros_like(mean)
         self._pass(port, "z", whole(*mean.shape[1:]), mean, index, z, hyper)
         vectors = motion[None].astype(np.float32)
         features, mean, index = self._run("first", z=hyper, memory=self._memory, motion=vectors, quality=q, inter=kind)
@@ -172,12 +176,15 @@ class LatentPath:
     def _pass(
         self, port: SymbolPort, part: str, run: Pass, mean: Floats, index: Floats, value: Floats | None, out: Floats
     ) -> None:
-        """Code the positions of a pass and fill their decoded values into ``out``."""
-        means, indices = mean.ravel()[run.where], index.ravel()[run.where].astype(np.uint8)
-        wanted = None if value is None else value.ravel()[run.where]
-        statistics = self._statistics[part]
-        shifted = statistics.apply(indices, run.channels) if self._adaptive else indices
-        symbols = port.exchange(part, wanted, means, shifted, run)
-        statistics.update(symbols, indices, run.channels)
+        """Code the positions of a pass and add their decoded values to ``out``, zero there. Spoils ``mean``."""
+        indices = index.astype(np.uint8).ravel()[run.where]
+        cells, statistics = run.cells + indices, self._statistics[part]
+        shifted = statistics.apply(cells) if self._adaptive else indices
+        wanted = None if value is None else (value - mean).ravel()[run.where]
+        symbols = port.exchange(part, wanted, shifted, run)
+        statistics.update(symbols, cells)
         self.checksum = google_crc32c.extend(self.checksum, symbols.astype("<i4").tobytes())
-        out.reshape(-1)[run.where] = symbols.astype(np.float32) + means
+        mean *= run.mask
+        out += mean
+        some = np.flatnonzero(symbols != 0)
+        out.reshape(-1)[run.where[some]] += symbols[some]

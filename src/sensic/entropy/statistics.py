@@ -27,6 +27,8 @@ CHANNEL_PENALTY = 4 * COST_STEPS << UNIT_SHIFT
 
 Indices = NDArray[np.uint8]
 Channels = NDArray[np.int64]
+Cells = NDArray[np.int64]
+Counts = NDArray[np.int64]
 
 
 class TableStatistics:
@@ -53,28 +55,43 @@ class TableStatistics:
         twin._common, twin._own = self._common.copy(), self._own.copy()
         return twin
 
-    def apply(self, index: Indices, channels: Channels) -> Indices:
-        """Tables [n] to use for the prior's indices [n] of symbols in ``channels`` [n]."""
+    def apply(self, cells: Cells) -> Indices:
+        """Tables [n] to use for symbols in ``cells`` [n]."""
         moved = np.clip(self._table + self._shift[:, None], 0, SCALES - 1).astype(np.uint8)
-        return np.asarray(moved.take(channels * SCALES + index))
+        return np.asarray(moved.take(cells))
 
-    def update(self, symbols: IntArray, index: Indices, channels: Channels) -> None:
-        """Learn from a run: symbols [n], the prior's indices [n] and channels [n]."""
-        keys = channels * SCALES + index
-        keys *= MAGNITUDES
-        keys += np.minimum(np.abs(symbols), MAGNITUDES - 1)
-        seen = np.bincount(keys, minlength=self._own.size).reshape(self._channels, SCALES, MAGNITUDES)
-        _add(self._common, seen.sum(0).ravel())
+    def update(self, symbols: IntArray, cells: Cells) -> None:
+        """Learn from a run: symbols [n] and their cells [n]."""
+        some = np.flatnonzero(symbols != 0)  # mostly few
+        there, magnitudes = cells[some], np.minimum(np.abs(symbols[some]), MAGNITUDES - 1)
+        size = self._channels * SCALES
+        zeros = np.bincount(cells, minlength=size) - np.bincount(there, minlength=size)
+        channels, index = np.divmod(there, SCALES)
+        zeros = zeros.reshape(self._channels, SCALES)
+        _add(self._common, _histogram(zeros.sum(0), index, magnitudes))
         # The channel's correction is learned on top of the common one, with the tables that now apply.
-        corrected = np.zeros_like(seen)
+        corrected = np.zeros_like(zeros)
         for index_, table in enumerate(self._table.tolist()):
-            corrected[:, table] += seen[:, index_]
-        _add(self._own, corrected.reshape(self._own.shape))
+            corrected[:, table] += zeros[:, index_]
+        tables = first_cells(channels) + self._table[index]
+        _add(self._own, _histogram(corrected.ravel(), tables.astype(np.int64), magnitudes).reshape(self._own.shape))
         common = self._common.reshape(SCALES, MAGNITUDES).astype(np.float64)
         self._table = (common @ self._cost + self._step_penalty).argmin(1).astype(np.int16)
         # One product per channel, small enough for BLAS to stay on this thread: its helpers would starve the networks.
         own = (self._own[:, None].astype(np.float64) @ self._moved_cost)[:, 0] + self._channel_penalty
         self._shift = (own.argmin(1) - REACH).astype(np.int16)
+
+
+def first_cells(channels: Channels) -> Cells:
+    """The cell of symbols in ``channels`` [n] whose index is 0; that of the prior's index k comes k later."""
+    return channels * SCALES
+
+
+def _histogram(zeros: Counts, cells: Cells, magnitudes: Counts) -> Counts:
+    """How often which magnitude came: ``zeros`` [k] that often in cell 0..k-1, others as listed; [16 k]."""
+    seen = np.bincount(cells * MAGNITUDES + magnitudes, minlength=zeros.size * MAGNITUDES)
+    seen[::MAGNITUDES] += zeros
+    return seen
 
 
 def _add(counts: NDArray[np.int64], new: NDArray[np.int64]) -> None:

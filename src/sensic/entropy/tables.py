@@ -99,10 +99,8 @@ class ScaleTables:
 
     def encode(self, symbols: IntArray, index: NDArray[np.uint8], coder: SymbolEncoder) -> None:
         """Write symbols [n] whose tables are ``index`` [n], grouped by table in ascending order."""
-        order = np.argsort(index, kind="stable")
-        grouped = symbols[order]
-        for scale, run in self._runs(index):
-            values = grouped[run]
+        for scale, places in self._runs(index):
+            values = symbols[places]
             radius = int(self.radius[scale])
             outside = np.abs(values) > radius
             coder.encode(np.where(outside, 2 * radius + 1, values + radius).astype(np.int32), self.tables[scale])
@@ -111,26 +109,27 @@ class ScaleTables:
 
     def decode(self, index: NDArray[np.uint8], coder: SymbolDecoder) -> IntArray:
         """Read the symbols [n] whose tables are ``index`` [n]."""
-        grouped = np.empty(index.size, np.int32)
-        for scale, run in self._runs(index):
+        symbols = np.zeros(index.size, np.int32)
+        for scale, places in self._runs(index):
             radius = int(self.radius[scale])
-            values = coder.decode(run.stop - run.start, self.tables[scale]) - radius
+            categories = coder.decode(places.size, self.tables[scale])
+            some = np.flatnonzero(categories != radius)  # the others are zeros, mostly nearly all
+            values = categories[some] - radius
             for position in np.flatnonzero(values > radius):
                 distance, negative = divmod(coder.decode_unsigned(), 2)
                 value = radius + 1 + distance
                 if value > SYMBOL_MAX:
                     raise DamagedError("a decoded symbol is out of range")
                 values[position] = -value if negative else value
-            grouped[run] = values
-        symbols = np.empty_like(grouped)
-        symbols[np.argsort(index, kind="stable")] = grouped
+            symbols[places[some]] = values
         return symbols
 
     @staticmethod
-    def _runs(index: NDArray[np.uint8]) -> list[tuple[int, slice]]:
-        ends = np.cumsum(np.bincount(index, minlength=SCALES))
-        return [
-            (s, slice(int(e - n), int(e)))
-            for s, (e, n) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True))
-            if n
-        ]
+    def _runs(index: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.int64]]]:
+        """The tables in use in rising order, and the places where each is."""
+        surest, rest = np.flatnonzero(index == 0), np.flatnonzero(index != 0)  # mostly far fewer to sort
+        sorted_ = index[rest]
+        order = rest[np.argsort(sorted_, kind="stable")]
+        ends = np.cumsum(np.bincount(sorted_, minlength=SCALES))[:-1]
+        runs = enumerate(np.split(order, ends))
+        return [(scale, places) for scale, places in [(0, surest), *runs] if places.size]
