@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.make import HERE
+from tests.vectors.streams import HERE
 
 SENSIC = (sys.executable, "-m", "sensic.cli")
 MODEL = ("--model", str(HERE / "model"), "--threads", "1")

@@ -1,4 +1,4 @@
-"""Decoding what damage has left: the last good picture stands in for those that are lost.
+"""Decoding what damage has left: the last good picture, moved on, stands in for those that are lost.
 
 Nothing damaged is shown as good: the symbols of a block are decoded once beforehand, as their checksum comes last.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from sensic.codec.extrapolation import Extrapolation
 from sensic.codec.profiles import Check, PictureDecoder
 from sensic.codec.reports import Concealed
 from sensic.container import Block, FrameRecord, Gap, StreamHeader
@@ -33,7 +34,8 @@ class Concealment:
         self._decoder, self._check, self._gop = decoder, check, header.gop
         self._time_base = header.info.time_base
         self._step = round(1 / (header.info.rate * self._time_base)) if header.info.rate else None
-        self._last: Frame | None = None
+        self._before: Frame | None = None
+        self._last: Frame | None = None  # ``_before`` was shown just before it
         self._shown = 0
         self.intervals: list[Concealed] = []
 
@@ -43,10 +45,11 @@ class Concealment:
         while not runs.ended:
             try:
                 for frame in self._decoder.frames(runs.blocks()):
-                    yield from self._stand_ins(runs.loss_before(), frame)
+                    loss = runs.loss_before()
+                    yield from self._stand_ins(loss, frame)
                     if self._last is not None:
                         self._step = frame.pts - self._last.pts
-                    self._last = frame
+                    self._before, self._last = None if loss else self._last, frame
                     self._shown += 1
                     yield frame
             except DamagedError as error:
@@ -65,10 +68,12 @@ class Concealment:
         end = following.pts if following else records[-1].pts + (self._step or 0) if records else begin
         start, stop = float(begin * self._time_base), None if loss.ends else float(end * self._time_base)
         self.intervals.append(Concealed(self._shown, len(records), start, stop, loss.reason))
-        for record in records:
-            assert picture is not None
+        if picture is None:
+            return
+        moving = Extrapolation(self._before, picture)
+        for number, record in enumerate(records, 1):
             self._shown += 1
-            yield replace(picture, pts=record.pts, duration=record.duration)
+            yield replace(moving.picture(number), pts=record.pts, duration=record.duration)
 
     def _records(self, loss: _Loss, following: Frame | None) -> Iterator[FrameRecord]:
         """When the frames that are missing were to be shown."""

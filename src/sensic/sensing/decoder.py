@@ -61,12 +61,16 @@ class PacketDecoder:
             quantiser = Quantiser(self._operator, self._depth, packet.quality)
             arrived = np.zeros(self._operator.bands, np.bool_)
             arrived[bands] = True
-            planes = self._read(layer, packet.body, len(arrived), self._geometry, quantiser.first_mean)
-            for bins, symbols in zip((y, u, v), planes, strict=True):
+            for bins, symbols in zip((y, u, v), self.symbols(packet), strict=True):
                 found = quantiser.bins(symbols, arrived)
                 bins.low[bands], bins.high[bands] = found.low[bands], found.high[bands]
                 bins.step[bands], bins.arrived[bands] = found.step[bands], True
         return y, u, v
+
+    def symbols(self, packet: Packet) -> list[NDArray[np.int32]]:
+        """Of Y, U and V: [bands, h, w], 0 outside the packet's layer. Raises DamagedError."""
+        first_mean = Quantiser(self._operator, self._depth, packet.quality).first_mean
+        return self._read(self._layers[packet.layer], packet.body, self._operator.bands, self._geometry, first_mean)
 
     def _nothing(self, shape: tuple[int, int]) -> Bins:
         size = (self._operator.bands, *shape)
