@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from sensic import RecipeError
+from sensic import RecipeError, UsageError
 from sensic.model import Model
 from sensic.networks.codec import VideoVAE, pack, unpack
 from sensic.runtime import OnnxBackend
-from sensic.training import Recipe, train
+from sensic.training import Recipe, export_weights, train
 from sensic.training.checkpoint import read_checkpoint
 from sensic.training.int8 import make_int8
 from sensic.training.int8.networks import learned_steps, round_networks
@@ -89,6 +89,8 @@ def test_whole_weights_biases_and_steps_learn(small: Small, rounded: Model, tmp_
         if hasattr(a, "whole"):
             assert torch.equal(a.whole(), b.whole())
     assert report.steps == 4
+    with pytest.raises(UsageError, match="run/model"):
+        export_weights(tmp_path / "run", tmp_path / "again")
     assert "then learned" in (model.directory / "README.md").read_text()
 
 
