@@ -2,8 +2,8 @@
 
 ``context``, ``analysis`` and ``synthesis`` take and give what the graphs of a model do (docs/bitstream.md, "Pixels"),
 but the prediction and the context that they hand to each other have pixels before channels [1, H/8, W/8, C], and the
-context is uint8. What blocks are added to is float32, since 8 bits would be too coarse; so are the matrices at the
-ends, which depend on the quality, and the small hyper-analysis.
+context is uint8. What blocks are added to is float32 from the first sum on, since 8 bits would be too coarse; so are
+the matrices at the ends, which depend on the quality, and the small hyper-analysis.
 
 Where the residual of 8×8 pixels is smaller than the noise of rounding it is nothing (``QUIET``): in a recurrent codec
 noise adds up from frame to frame wherever nothing happens.
@@ -73,8 +73,8 @@ class Stream:
     def step(self, name: str) -> Quantised:
         return self._steps.steps[f"{self._name}.{name}"]
 
-    def block(self, graph: GraphBuilder, net: Net, total: str, x: Quantised, index: int) -> str:
-        """A residual block on ``total``, which is ``x`` before rounding. Its leaky slope below zero is replaced by the
+    def block(self, graph: GraphBuilder, net: Net, total: str, index: int) -> str:
+        """A residual block on ``total``. Its leaky slope below zero is replaced by the
         mean, a constant."""
 
         name = f"{self._name}.{index}"
@@ -82,6 +82,7 @@ class Stream:
         def step(part: str) -> Quantised:
             return self.step(f"{index}.{part}")
 
+        x = graph.quantise(total, self.step(f"{index - 1}.out" if index else "in"))
         weight, bias = net.conv("d")
         bias = bias + weight[:, 0].sum((1, 2)) * self._steps.below[name]
         deep = graph.conv(graph.conv(x, *net.conv("a"), step("a")), weight, bias, step("d"))
@@ -94,13 +95,10 @@ class Stream:
         gated = graph.multiply(value, gate, step("product"))
         return graph.node("Add", total, graph.product(f"{name}.f2", gated, *net.conv("f2"), self.unit))
 
-    def blocks(self, graph: GraphBuilder, nets: list[Net], x: Quantised) -> str:
+    def blocks(self, graph: GraphBuilder, nets: list[Net], total: str) -> str:
         """One after the other."""
-        total = graph.real(x)
         for i, net in enumerate(nets):
-            if i:
-                x = graph.quantise(total, self.step(f"{i - 1}.out"))
-            total = self.block(graph, net, total, x, i)
+            total = self.block(graph, net, total, i)
         return total
 
 
@@ -115,14 +113,16 @@ class Int8Graphs:
         """One of ``PIXEL_GRAPHS``, an ONNX file."""
         return {"context": self.context, "analysis": self.analysis, "synthesis": self.synthesis}[name]()
 
+    def _builder(self) -> GraphBuilder:
+        return GraphBuilder(self._rounder, self._steps.biases)
+
     def context(self) -> bytes:
-        graph, net = GraphBuilder(self._rounder), Net(self._weights, "context")
+        graph, net = self._builder(), Net(self._weights, "context")
         stream = Stream(self._steps, "context")
         prediction = pack(graph, "y", "uv")
         gain = graph.node("Reshape", gain_row(graph, net, "gain"), graph.integers(-1))
-        x = graph.conv(
-            graph.quantise(prediction, stream.step("packed")), *net.conv("c_in"), stream.step("in"), gain=gain
-        )
+        packed = graph.quantise(prediction, stream.step("packed"))
+        x = graph.product("context.in", packed, *net.conv("c_in"), stream.unit, gain)
         blocks = net.blocks("c_blk")
         total = stream.blocks(graph, blocks, x)
         graph.output("prediction", prediction)
@@ -130,9 +130,11 @@ class Int8Graphs:
         return graph.build("context", {**PLANES, **QUALITY}, {"prediction": FLOAT, "context": BYTE})
 
     def synthesis(self) -> bytes:
-        graph, net = GraphBuilder(self._rounder), Net(self._weights, "synthesis")
+        graph, net = self._builder(), Net(self._weights, "synthesis")
         stream = Stream(self._steps, "synthesis")
-        x = graph.add(self._upsampled(graph, net, stream), self._side(graph, net, "d_mix", stream), stream.step("in"))
+        x = graph.node(
+            "Add", self._upsampled(graph, net, stream), self._side(graph, net, "synthesis.side", "d_mix", stream)
+        )
         total = stream.blocks(graph, [*net.blocks("d_blk"), *net.blocks("r_blk")], x)
         weight, bias = net.conv("r_out")
         gain = graph.node("Reshape", gain_row(graph, net, "gain_out"), graph.integers(-1, 1))
@@ -148,7 +150,7 @@ class Int8Graphs:
         inputs = {"latent": (FLOAT, (1, latents, "rows16", "columns16")), **self._given(), **QUALITY}
         return graph.build("synthesis", inputs, {"y_out": FLOAT, "uv_out": FLOAT})
 
-    def _upsampled(self, graph: GraphBuilder, net: Net, stream: Stream) -> Quantised:
+    def _upsampled(self, graph: GraphBuilder, net: Net, stream: Stream) -> str:
         """What the latent adds to the stream: ``d_up`` and the first half of ``d_mix`` as one matrix."""
         weight, bias = net.conv("d_up")
         features, latents = len(weight) // 4, weight.shape[1]
@@ -160,23 +162,24 @@ class Int8Graphs:
         flat = graph.node("Reshape", "latent", graph.integers(latents, -1))
         matrix = graph.node("Mul", gain, graph.constant(up))
         wide = graph.node("Gemm", flat, matrix, graph.constant(shift), transA=1)
-        like = stream.step("up")
-        x = graph.quantise(wide, like)
         rows, columns = sizes(graph, "latent", 2)
-        apart = reshaped(graph, x.name, rows, columns, 2, 2 * features)
+        apart = reshaped(graph, wide, rows, columns, 2, 2 * features)
         together = graph.node("Transpose", apart, perm=[0, 2, 1, 3])
         two = graph.integers(2)
         rows, columns = graph.node("Mul", rows, two), graph.node("Mul", columns, two)
-        return replace(x, name=reshaped(graph, together, 1, rows, columns, features))
+        return reshaped(graph, together, 1, rows, columns, features)
 
     def analysis(self) -> bytes:
-        graph, net = GraphBuilder(self._rounder), Net(self._weights, "analysis")
+        graph, net = self._builder(), Net(self._weights, "analysis")
         stream, post = Stream(self._steps, "analysis"), Stream(self._steps, "post")
-        x = graph.add(self._difference(graph, net, stream), self._side(graph, net, "e_mix", stream), stream.step("in"))
+        x = graph.node(
+            "Add", self._difference(graph, net, stream), self._side(graph, net, "analysis.side", "e_mix", stream)
+        )
         blocks = net.blocks("e_blk")
-        x = graph.quantise(stream.blocks(graph, blocks, x), stream.step(f"{len(blocks) - 1}.out"))
-        x = graph.conv(x, *net.conv("e_down"), post.step("in"), stride=2)
-        total = post.blocks(graph, net.blocks("e_post"), x)
+        total = stream.blocks(graph, blocks, x)
+        places = folded(graph, graph.quantise(total, stream.step(f"{len(blocks) - 1}.out")))
+        down = graph.product("post.in", places, *net.conv("e_down"), post.unit)
+        total = post.blocks(graph, net.blocks("e_post"), down)
         total = graph.node("Transpose", graph.node("Mul", total, graph.constant(post.unit)), perm=[0, 3, 1, 2])
         latent = graph.node("Mul", total, gain_row(graph, net, "gain_y"))
         hyper = float_block(graph, net.at("h_enc.0.0"), latent)
@@ -186,7 +189,7 @@ class Int8Graphs:
         graph.output("hyper", graph.node("Mul", hyper, gain_row(graph, net, "gain_z")))
         return graph.build("analysis", {**PLANES, **self._given(), **QUALITY}, {"latent": FLOAT, "hyper": FLOAT})
 
-    def _difference(self, graph: GraphBuilder, net: Net, stream: Stream) -> Quantised:
+    def _difference(self, graph: GraphBuilder, net: Net, stream: Stream) -> str:
         """What the picture, less its prediction, adds to the stream: ``x_in`` and half of ``e_mix`` as one matrix."""
         weight, bias = net.conv("x_in")
         mix = graph.constant((net["e_mix.weight"][:, : len(weight), 0, 0] / stream.unit[:, None]).T)
@@ -196,7 +199,7 @@ class Int8Graphs:
             for part in (weight[:, :, 0, 0].T, bias[None])
         )
         difference = graph.node("Sub", pack(graph, "y", "uv"), "prediction")
-        return graph.quantise(graph.node("Add", graph.node("MatMul", difference, matrix), shift), stream.step("x"))
+        return graph.node("Add", graph.node("MatMul", difference, matrix), shift)
 
     def _given(self) -> dict[str, tuple[str, tuple[int | str, ...]]]:
         """What context hands to the other two."""
@@ -206,12 +209,12 @@ class Int8Graphs:
             "context": (BYTE, (1, "rows8", "columns8", features)),
         }
 
-    def _side(self, graph: GraphBuilder, net: Net, name: str, stream: Stream) -> Quantised:
-        """What the context adds to the stream: the second half of the convolution ``name``."""
+    def _side(self, graph: GraphBuilder, net: Net, name: str, conv: str, stream: Stream) -> str:
+        """What the context adds to the stream, the second half of the convolution ``conv``, under ``name``."""
         last = max(key for key in self._steps.steps if key.startswith("context.") and key.endswith(".out"))
         context = replace(self._steps.steps[last], name="context")
-        weight, bias = net.conv(name)
-        return graph.conv(context, weight[:, len(weight) :], bias, stream.step("side"))
+        weight, bias = net.conv(conv)
+        return graph.product(name, context, weight[:, len(weight) :], bias, stream.unit)
 
 
 def gain_row(graph: GraphBuilder, net: Net, name: str) -> str:
@@ -246,6 +249,14 @@ def sizes(graph: GraphBuilder, x: str, axis: int, by: int = 1) -> tuple[str, str
 def reshaped(graph: GraphBuilder, x: str, *shape: int | str) -> str:
     parts = [size if isinstance(size, str) else graph.integers(size) for size in shape]
     return graph.node("Reshape", x, graph.node("Concat", *parts, axis=0))
+
+
+def folded(graph: GraphBuilder, x: Quantised) -> Quantised:
+    """2 × 2 places side by side: [1, h, w, C] to [1, h / 2, w / 2, 4C]."""
+    rows, columns = sizes(graph, x.name, 1, 2)
+    apart = reshaped(graph, x.name, rows, 2, columns, 2 * len(x.unit))
+    together = graph.node("Transpose", apart, perm=[0, 2, 1, 3])
+    return replace(x, name=reshaped(graph, together, 1, rows, columns, 4 * len(x.unit)))
 
 
 def pack(graph: GraphBuilder, y: str, uv: str) -> str:

@@ -41,13 +41,12 @@ class Samples:
 def block(module: Block, x: Tensor, name: str, samples: Samples) -> Tensor:
     see = samples.see
     a = see(f"{name}.a", F.leaky_relu(module.a(x), 0.01))
-    change = see(f"{name}.b", module.b(see(f"{name}.d", module.d(a))))
-    middle = see(f"{name}.middle", x + change)
+    x = x + module.b(see(f"{name}.d", module.d(a)))
+    middle = see(f"{name}.middle", x)
     value, gate = module.f1(middle).chunk(2, 1)
     gate = see(f"{name}.gate", gate.clamp(0, GATE_MAX))
     product = see(f"{name}.product", see(f"{name}.value", value) * gate)
-    change = see(f"{name}.change", change + see(f"{name}.f2", module.f2(product)))
-    return see(f"{name}.out", x + change)
+    return see(f"{name}.out", x + module.f2(product))
 
 
 def context(codec: FrozenCodec, given: Mapping[str, Tensor], samples: Samples) -> Tensor:
@@ -62,9 +61,8 @@ def synthesis(codec: FrozenCodec, given: Mapping[str, Tensor], samples: Samples)
     net, see = codec.vae.synthesis, samples.see
     features = given["context"].shape[1]
     up = F.pixel_shuffle(net.d_up(given["latent"] * net.gain_y(given["quality"])), 2)
-    up = see("synthesis.up", F.conv2d(up, net.d_mix.weight[:, :features]))
-    side = see("synthesis.side", F.conv2d(given["context"], net.d_mix.weight[:, features:], net.d_mix.bias))
-    x = see("synthesis.in", up + side)
+    up = F.conv2d(up, net.d_mix.weight[:, :features])
+    x = see("synthesis.in", up + F.conv2d(given["context"], net.d_mix.weight[:, features:], net.d_mix.bias))
     for i, module in enumerate([*net.d_blk, *net.r_blk]):
         x = block(module, x, f"synthesis.{i}", samples)
 
@@ -73,9 +71,8 @@ def analysis(codec: FrozenCodec, given: Mapping[str, Tensor], samples: Samples) 
     net, see, quality = codec.vae.analysis, samples.see, given["quality"]
     features = given["context"].shape[1]
     x = net.x_in(pack(given["y"], given["uv"]) - given["prediction"]) * net.gain_in(quality)
-    x = see("analysis.x", F.conv2d(x, net.e_mix.weight[:, :features]))
-    side = see("analysis.side", F.conv2d(given["context"], net.e_mix.weight[:, features:], net.e_mix.bias))
-    x = see("analysis.in", x + side)
+    x = F.conv2d(x, net.e_mix.weight[:, :features])
+    x = see("analysis.in", x + F.conv2d(given["context"], net.e_mix.weight[:, features:], net.e_mix.bias))
     for i, module in enumerate(net.e_blk):
         x = block(module, x, f"analysis.{i}", samples)  # type: ignore[arg-type]
     x = see("post.in", net.e_down(x))
