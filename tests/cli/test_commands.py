@@ -64,6 +64,8 @@ def test_encode_hands_on_its_options(stand: Stand) -> None:
         "m",
         "--threads",
         "2",
+        "--backend",
+        "openvino",
         "--quiet",
     ]
     assert main(words) == 0
@@ -77,6 +79,7 @@ def test_encode_hands_on_its_options(stand: Stand) -> None:
         "low_latency": True,
         "model": "m",
         "threads": 2,
+        "backend": "openvino",
     }
 
 
@@ -91,9 +94,9 @@ def test_encode_hands_on_who_works(stand: Stand) -> None:
 def test_decode_hands_on_its_options(stand: Stand) -> None:
     calls = stand("decode", DECODED)
     words = ["decode", "in.mkv", "out.mp4", "-c", "libx264", "-o", "crf=18", "-o", "x264-params=a=1:b=2", "-f", "mp4"]
-    assert main([*words, "--precision", "int8"]) == 0
+    assert main([*words, "--precision", "int8", "--backend", "pytorch"]) == 0
     args, kwargs = calls[0]
-    assert kwargs["precision"] == "int8"
+    assert (kwargs["precision"], kwargs["backend"]) == ("int8", "pytorch")
     assert args == ("in.mkv", "out.mp4")
     assert kwargs["codec"] == "libx264"
     assert kwargs["options"] == {"crf": "18", "x264-params": "a=1:b=2"}

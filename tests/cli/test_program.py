@@ -182,6 +182,15 @@ def test_version_and_start_up() -> None:
     assert best < 1.0  # 0.15 s on an idle machine; test machines are not idle
 
 
+def test_info_loads_no_network_and_no_opencv() -> None:
+    vector = str(Path(__file__).parents[1] / "vectors" / "v1-groups.mkv")
+    script = f"import sys, sensic.cli as c; c.main(['info', {vector!r}]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.decode()
+    assert "frames:" in done
+    heavy = {"constriction", "cv2", "matplotlib", "onnxruntime", "openvino", "ray", "safetensors", "scipy", "torch"}
+    assert not heavy & set(done.splitlines()[-1].split())
+
+
 def _seconds(*words: str) -> float:
     start = time.monotonic()
     run(*words)

@@ -94,6 +94,8 @@ def test_what_no_network_of_ours_has(change: Callable[[onnx.ModelProto], None], 
 @pytest.mark.parametrize("name", ["default", "sensing", "snapshot"])
 def test_what_ships_is_allowed(name: str) -> None:
     model = Model.load(name)
+    for graph in model.graphs:
+        check_graph(model.graph(graph), f"{name}/{graph}")
     found = {node.op_type for graph in model.graphs for node in onnx.load_from_string(model.graph(graph)).graph.node}
     assert found <= OPERATORS
 
@@ -122,3 +124,15 @@ def test_tensors() -> None:
 def test_all_graphs_of_the_small_model() -> None:
     for name in GRAPHS:
         check_graph(small_model().graph(name), name)
+
+
+def test_what_ships_is_not_looked_at_again_at_every_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = shutil.copytree(Model.default().directory, tmp_path / "copied")
+
+    def refuse(data: bytes, where: object) -> None:
+        raise ModelError("looked at")
+
+    monkeypatch.setattr("sensic.model.model.check_graph", refuse)
+    Model.default().graph("synthesis")
+    with pytest.raises(ModelError, match="looked at"):
+        Model.load(copied).graph("synthesis")

@@ -22,6 +22,15 @@ Model = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", metavar="N", help="Threads; all cores by default.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        help="Who computes the networks: onnxruntime, openvino, openvino-bf16, pytorch or cuda.",
+        autocompletion=completion.words("onnxruntime", "openvino", "openvino-bf16", "pytorch", "cuda"),
+    ),
+]
 Precision = Annotated[
     str,
     typer.Option(

@@ -43,6 +43,7 @@ def decode(
     model: arguments.Model = None,
     threads: arguments.Threads = None,
     precision: arguments.Precision = "float",
+    backend: arguments.Backend = "onnxruntime",
     decoder: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +79,7 @@ def decode(
         "model": model,
         "threads": threads,
         "precision": precision,
+        "backend": backend,
         "on_error": on_error,
         **arguments.limits(limit),
         **{name: value for name, value in asked.items() if value},

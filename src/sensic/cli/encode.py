@@ -38,6 +38,7 @@ def encode(
     low_latency: Annotated[bool, typer.Option("--low-latency", help="Write every frame at once.")] = False,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
+    backend: arguments.Backend = "onnxruntime",
     profile: Annotated[
         str,
         typer.Option(
@@ -132,6 +133,7 @@ def encode(
         "low_latency": low_latency,
         "model": model,
         "threads": threads,
+        "backend": backend,
         **_profile(profile, settings, low_latency=low_latency),
         **arguments.rate(bitrate, max_size, passes, vbv_maxrate, vbv_bufsize),
         **_work(workers, resume=resume, cluster=cluster),

@@ -37,12 +37,14 @@ def play(
     model: arguments.Model = None,
     threads: arguments.Threads = None,
     precision: arguments.Precision = "float",
+    backend: arguments.Backend = "onnxruntime",
 ) -> None:
     """Play a stream: y4m into a player, or onto stdout where that is a pipe. There is no sound."""
     import sensic
 
     options: dict[str, Any] = {
-        "model": model, "threads": threads, "precision": precision, "on_error": on_error, **arguments.limits(limit),
+        "model": model, "threads": threads, "precision": precision, "backend": backend,
+        "on_error": on_error, **arguments.limits(limit),
     }  # fmt: skip
     if player is None and not sys.stdout.isatty():
         _finish(sensic.decode(source, "-", **options))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, overload
 
+from sensic.codec.engine import DEFAULT_BACKEND
 from sensic.codec.profiles import decoder_for
 from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
@@ -32,11 +33,12 @@ class Video:
         model: str | Path | Model | None = None,
         threads: int | None = None,
         precision: str = "float",
+        backend: str = DEFAULT_BACKEND,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._reader = StreamReader(source, limits=limits)
         try:
-            self._decoder = decoder_for(self._reader.header, model, threads, precision=precision)
+            self._decoder = decoder_for(self._reader.header, model, threads, precision=precision, backend=backend)
             self._index = self._reader.index()
         except BaseException:
             self._reader.close()
@@ -129,10 +131,11 @@ def open_video(
     model: str | Path | Model | None = None,
     threads: int | None = None,
     precision: str = "float",
+    backend: str = DEFAULT_BACKEND,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Video:
-    """Open a Sensic stream for reading frames in any order; see ``Video``. ``precision`` is as in ``decode``,
-    ``limits`` is what the stream may ask for.
+    """Open a Sensic stream for reading frames in any order; see ``Video``. ``precision`` and
+    ``backend`` are as in ``decode``, ``limits`` is what the stream may ask for.
 
     Raises StreamError and what is below it, WrongModelError, InputError.
 
@@ -140,4 +143,4 @@ def open_video(
     ...     len(video), video[-1].y.shape, float(video.at(seconds=0.1).time)
     (6, (180, 320), 0.08)
     """
-    return Video(source, model=model, threads=threads, precision=precision, limits=limits)
+    return Video(source, model=model, threads=threads, precision=precision, backend=backend, limits=limits)

@@ -9,35 +9,41 @@ import numpy as np
 from sensic.container import StreamHeader
 from sensic.errors import UsageError, WrongModelError
 from sensic.model import GRAPHS, Model
-from sensic.runtime import Backend, OnnxBackend, check_golden, is_faster
+from sensic.runtime import BACKENDS, Backend, check_golden, is_faster, make_backend
 
 DECODER_GRAPHS = tuple(graph for graph in GRAPHS if graph != "analysis")
 _SQUARE = np.zeros((64, 64))
 PRECISIONS = ("float", "int8", "auto")
 
 
-def load_backend(model: Model, threads: int | None, graphs: tuple[str, ...] = GRAPHS) -> Backend:
-    """ONNX Runtime with ``threads`` threads in each network (None: as many as there are cores).
+DEFAULT_BACKEND = BACKENDS[0]
 
-    Raises UsageError for a number below 1, BackendError when the backend does not compute exactly.
+
+def load_backend(
+    model: Model, threads: int | None, graphs: tuple[str, ...] = GRAPHS, name: str = DEFAULT_BACKEND
+) -> Backend:
+    """The backend of that name (``sensic.runtime.BACKENDS``) with ``threads`` threads in each network (None: as many as
+    there are cores).
+
+    Raises UsageError for a number below 1 or another name, BackendError when the backend does not compute exactly.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads is 1 or more, not {threads}")
-    backend = OnnxBackend(model, threads or 0, graphs)
+    backend = make_backend(name, model, threads or 0, graphs)
     check_golden(backend, model)
     _SQUARE @ _SQUARE  # where NumPy's BLAS finds no memory it ends the process: better before an output is begun
     return backend
 
 
-def decoding_backend(model: Model, threads: int | None, precision: str) -> Backend:
+def decoding_backend(model: Model, threads: int | None, precision: str, backend: str = DEFAULT_BACKEND) -> Backend:
     """What computes pictures of streams made with ``model``: its own networks (float), those in 8-bit integers of a
-    shipped model with the same weights (int8), or whichever is faster here (auto).
+    shipped model with the same weights (int8), or whichever is faster here (auto). ``backend`` is who computes float.
 
     Raises UsageError for another precision, or where there are no integer networks for int8, and BackendError.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    exact = load_backend(model, threads, DECODER_GRAPHS)
+    exact = load_backend(model, threads, DECODER_GRAPHS, backend)
     other = None if precision == "float" or model.is_int8 else model.int8()
     if other is None:
         if precision == "int8" and not model.is_int8:

@@ -8,17 +8,19 @@ import os
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from av.stream import Stream
 
-from sensic.codec.profiles import decoder_for
 from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
 from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
-from sensic.model import Model
 from sensic.video import Filters, Frame, VideoSource
+
+if TYPE_CHECKING:
+    from av.stream import Stream
+
+    from sensic.model import Model
 
 
 def probe(source: str | Path | bytes | BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> StreamInfo:
@@ -71,6 +73,8 @@ def verify(
     >>> report.frames, all(psnr > 25 for psnr in report.psnr)
     (6, True)
     """
+    from sensic.codec.profiles import decoder_for  # networks and OpenCV, which probe does without
+
     start = time.monotonic()
     digest, errors, frames, groups = hashlib.sha256(), np.zeros(3), 0, 0
     with StreamReader(source, limits=limits) as reader:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sensic.codec.engine import DEFAULT_BACKEND
 from sensic.codec.inspection import described
 from sensic.codec.profiles import SensingView, decoder_for
 from sensic.codec.rated import Rated
@@ -94,6 +95,7 @@ def plan_encode(
     low_latency: bool = False,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    backend: str = DEFAULT_BACKEND,
     profile: str = "neural",
     sensing: SensingSettings | None = None,
     filters: Filters | None = None,
@@ -112,13 +114,13 @@ def plan_encode(
     (6, 2, 'default', False)
     """
     settings, work = EncoderSettings(quality, gop, effort_of(preset), low_latency), Work(workers, resume, cluster)
-    check_options(profile, sensing, rate, work, threads)
+    check_options(profile, sensing, rate, work, threads, backend)
     refuse_same_file(source, destination)
     if work.is_chunked:
         check_chunks(source, destination, settings, work)
     loaded = Model.load(model) if profile == "neural" else None
     rated = rate and loaded and Rated(rate, source, filters, settings, loaded, threads)
-    start = start_neural(loaded, threads, settings, None) if loaded else start_sensing(sensing, settings)
+    start = start_neural(loaded, threads, settings, None, backend) if loaded else start_sensing(sensing, settings)
     with VideoSource(source, filters) as video, SideStreams(source, video.cut) as side:
         info, frames = video.info, expected_frames(video.info)
         header, _ = start(video)
@@ -164,6 +166,7 @@ def plan_decode(
     layers: int | None = None,
     uncertainty: bool = False,
     precision: str = "float",
+    backend: str = DEFAULT_BACKEND,
     on_error: str = ON_ERROR[0],
     limits: Limits = DEFAULT_LIMITS,
 ) -> DecodePlan:
@@ -180,7 +183,7 @@ def plan_decode(
     refuse_same_file(source, destination)
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
         header = reader.header
-        decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty), precision)
+        decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty), precision, backend)
         index = reader.index() if reader.seekable and on_error == "fail" else None
         container = container_of(destination, format)
         sink = VideoSink(io.BytesIO(), header.info, codec=codec, options=options, side=side, format=container)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sensic.codec.decoder import Decoder
-from sensic.codec.engine import decoding_backend, model_of
+from sensic.codec.engine import DEFAULT_BACKEND, decoding_backend, model_of
 from sensic.container import Block, StreamHeader
 from sensic.errors import UsageError, VersionError
 from sensic.model import Model
@@ -44,8 +44,9 @@ def decoder_for(
     threads: int | None,
     view: SensingView | None = None,
     precision: str = "float",
+    backend: str = DEFAULT_BACKEND,
 ) -> PictureDecoder:
-    """The decoder of a stream; ``precision`` as in ``sensic.codec.engine``.
+    """The decoder of a stream; ``precision`` and ``backend`` as in ``sensic.codec.engine``.
 
     Raises UsageError, WrongModelError, ModelError, BackendError, VersionError.
     """
@@ -53,6 +54,8 @@ def decoder_for(
     if header.profile == "sensing":
         if threads is not None and threads < 1:
             raise UsageError(f"threads is 1 or more, not {threads}")
+        if backend != DEFAULT_BACKEND:
+            raise UsageError(f"streams of the profile sensing are decoded with {DEFAULT_BACKEND}, not {backend}")
         loaded = Model.load(model) if model is not None else None
         return SensingDecoder(
             header, view.decoder, model=loaded, threads=threads, keep=view.layers, uncertainty=view.uncertainty
@@ -62,7 +65,7 @@ def decoder_for(
     if view != SensingView():
         raise UsageError("decoder, layers and uncertainty are for streams of the profile sensing; this one is neural")
     chosen = model_of(header, model)
-    return Decoder(chosen, decoding_backend(chosen, threads, precision), header)
+    return Decoder(chosen, decoding_backend(chosen, threads, precision, backend), header)
 
 
 def check_for(decoder: PictureDecoder) -> Check | None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from sensic.codec.concealment import Concealment
 from sensic.codec.encoder import Encoder
-from sensic.codec.engine import load_backend
+from sensic.codec.engine import DEFAULT_BACKEND, load_backend
 from sensic.codec.profiles import PROFILES, SensingView, check_for, decoder_for
 from sensic.codec.rated import Rated, Verdict
 from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
@@ -77,6 +77,7 @@ def encode(
     low_latency: bool = False,
     model: str | Path | Model | None = None,
     threads: int | None = None,
+    backend: str = DEFAULT_BACKEND,
     profile: str = "neural",
     sensing: SensingSettings | None = None,
     filters: Filters | None = None,
@@ -93,7 +94,8 @@ def encode(
     ``preset`` a name (realtime, fast, medium, slow, best) or 0 to 9: how hard the encoder searches. ``low_latency``
     writes and flushes every frame by itself. ``model`` is a shipped model's name or a model directory. Audio,
     subtitles, chapters and metadata are copied. ``filters`` is what is done to the pictures before (``Filters``);
-    a trim applies to all streams. ``rate`` is a bitrate, a size or a buffer to keep (``RateTarget``): the first two
+    a trim applies to all streams. ``backend`` computes the networks: onnxruntime, openvino, openvino-bf16, pytorch or
+    cuda (docs/performance.md). ``rate`` is a bitrate, a size or a buffer to keep (``RateTarget``): the first two
     decide the quality, and ``quality`` then means nothing.
 
     With ``workers`` above 1, ``resume`` or ``cluster`` (auto or ray://HOST:PORT) a file is encoded in chunks of whole
@@ -112,7 +114,7 @@ def encode(
     (6, 320, 180, 20)
     """
     settings, work = EncoderSettings(quality, gop, effort_of(preset), low_latency), Work(workers, resume, cluster)
-    check_options(profile, sensing, rate, work, threads)
+    check_options(profile, sensing, rate, work, threads, backend)
     refuse_same_file(source, destination)
     rated = None if rate is None else Rated(rate, source, filters, settings, Model.load(model), threads, progress)
     if work.is_chunked:
@@ -120,7 +122,10 @@ def encode(
             source, destination, model=Model.load(model), settings=settings, filters=filters, rated=rated, work=work,
             progress=progress,
         )  # fmt: skip
-    start = start_sensing(sensing, settings) if profile == "sensing" else start_neural(model, threads, settings, rated)
+    if profile == "sensing":
+        start = start_sensing(sensing, settings)
+    else:
+        start = start_neural(model, threads, settings, rated, backend)
     with VideoSource(source, filters) as video, SideStreams(source, video.cut) as side:
         info = video.info
         header, encoder = start(video)
@@ -147,7 +152,12 @@ def encode(
 
 
 def check_options(
-    profile: str, sensing: SensingSettings | None, rate: RateTarget | None, work: Work, threads: int | None
+    profile: str,
+    sensing: SensingSettings | None,
+    rate: RateTarget | None,
+    work: Work,
+    threads: int | None,
+    backend: str,
 ) -> None:
     """Raises UsageError where they contradict each other."""
     if profile not in PROFILES:
@@ -160,13 +170,21 @@ def check_options(
         raise UsageError(f"workers, cluster and resume are for the profile neural, not {profile}")
     if work.is_chunked and threads not in (None, 1):
         raise UsageError(f"each worker has one thread: give workers or threads, not {threads} threads")
+    if backend != DEFAULT_BACKEND and (work.is_chunked or profile != "neural"):
+        raise UsageError(
+            f"workers, cluster, resume and the profile sensing go with {DEFAULT_BACKEND} only, not {backend}"
+        )
 
 
 Start = Callable[[VideoSource], tuple[StreamHeader, Encoder | SensingEncoder]]
 
 
 def start_neural(
-    model: str | Path | Model | None, threads: int | None, settings: EncoderSettings, rated: Rated | None
+    model: str | Path | Model | None,
+    threads: int | None,
+    settings: EncoderSettings,
+    rated: Rated | None,
+    backend: str = DEFAULT_BACKEND,
 ) -> Start:
     loaded = Model.load(model)
 
@@ -176,7 +194,8 @@ def start_neural(
             control = rated.start(video, expected_frames(info))
             chosen = replace(settings, quality=rated.quality)
         header = StreamHeader(bytes.fromhex(loaded.id), chosen.quality, chosen.gop, info, chosen.low_latency)
-        return header, Encoder(loaded, load_backend(loaded, threads), info.width, info.height, chosen, rate=control)
+        computing = load_backend(loaded, threads, name=backend)
+        return header, Encoder(loaded, computing, info.width, info.height, chosen, rate=control)
 
     return start
 
@@ -209,6 +228,7 @@ def decode(
     layers: int | None = None,
     uncertainty: bool = False,
     precision: str = "float",
+    backend: str = DEFAULT_BACKEND,
     on_error: str = ON_ERROR[0],
     limits: Limits = DEFAULT_LIMITS,
     progress: ProgressCallback | None = None,
@@ -221,6 +241,7 @@ def decode(
 
     ``precision`` int8 computes pictures in 8-bit integers, also those of streams that were made in float: faster, but
     0 to 0.5 dB worse (over 1 dB by the end of a group at worst). auto tries for a moment which is faster here.
+    ``backend`` is as in ``encode``; symbols are the same with any, pictures differ in the last bits.
 
     A damaged stream is an error, and nothing is written; with ``on_error`` "conceal" everything that is whole is
     decoded, the last good picture stands in for what is lost, and the report's ``concealed`` tells where. A damaged
@@ -234,7 +255,9 @@ def decode(
     refuse_same_file(source, destination)
     concealment: Concealment | None = None
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
-        pictures = decoder_for(reader.header, model, threads, SensingView(decoder, layers, uncertainty), precision)
+        pictures = decoder_for(
+            reader.header, model, threads, SensingView(decoder, layers, uncertainty), precision, backend
+        )
         info = reader.header.info
         if on_error == "fail":
             total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
