@@ -265,12 +265,12 @@ def use(folder: Path) -> None:
     """Called in every process: where the streams are. Networks are loaded once, which takes longer than a trial."""
     global _FOLDER
     _FOLDER = folder
-    loaded: dict[tuple[str, int | None, str], Backend] = {}
+    loaded: dict[tuple[Any, ...], Backend] = {}
 
-    def once(model: Model, threads: int | None, precision: str) -> Backend:
-        key = (model.id, threads, precision)
+    def once(model: Model, *options: Any) -> Backend:
+        key = (model.id, *options)
         if key not in loaded:
-            loaded[key] = decoding_backend(model, threads, precision)
+            loaded[key] = decoding_backend(model, *options)
         return loaded[key]
 
     patch.object(profiles, "decoding_backend", once).start()
