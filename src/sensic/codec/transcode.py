@@ -244,8 +244,8 @@ def decode(
     ``backend`` is as in ``encode``; symbols are the same with any, pictures differ in the last bits.
 
     A damaged stream is an error, and nothing is written; with ``on_error`` "conceal" everything that is whole is
-    decoded, the last good picture stands in for what is lost, and the report's ``concealed`` tells where. A damaged
-    header remains an error. ``limits`` is what the stream may ask for.
+    decoded, the last good picture, moved on, stands in for what is lost, and the report's ``concealed`` tells where. A
+    damaged header remains an error. ``limits`` is what the stream may ask for.
 
     Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
 
