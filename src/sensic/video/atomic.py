@@ -110,11 +110,16 @@ def _create(path: Path) -> tuple[Path, int]:
 def _sweep(path: Path) -> None:
     """Remove what writers of the same file have left that were killed."""
     left = re.compile(re.escape(f".{path.name[:40]}.") + r"[0-9a-f]{8}\.part")
-    for name in filter(left.fullmatch, os.listdir(path.parent)):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path.with_name(name), os.O_RDWR | _BINARY)
-            try:
-                lock_file(descriptor)
-                os.unlink(path.with_name(name))
-            finally:
-                os.close(descriptor)
+    with contextlib.suppress(OSError):  # a folder may be written without being listed
+        for name in filter(left.fullmatch, os.listdir(path.parent)):
+            _remove_unheld(path.with_name(name))
+
+
+def _remove_unheld(left: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(left, os.O_RDWR | _BINARY)
+        try:
+            lock_file(descriptor)
+            os.unlink(left)
+        finally:
+            os.close(descriptor)
