@@ -116,7 +116,7 @@ def draw(rows: list[Row], path: Path) -> None:
             axes[0, number].set_xscale("log")
             axes[1, number].set_xscale("log")
         for row, what in enumerate(("CPU ms per frame", "peak memory, MiB")):
-            axes[row, number].set_ylim(bottom=0)
+            axes[row, number].set_ylim(0, 1.08 * axes[row, number].get_ylim()[1])
             axes[row, number].set_xlabel(label)
             axes[row, number].spines[["top", "right"]].set_visible(False)
             if number == 0:

@@ -187,7 +187,7 @@ def test_info_loads_no_network_and_no_opencv() -> None:
     script = f"import sys, sensic.cli as c; c.main(['info', {vector!r}]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.decode()
     assert "frames:" in done
-    heavy = {"constriction", "cv2", "matplotlib", "onnxruntime", "openvino", "ray", "safetensors", "scipy", "torch"}
+    heavy = {"constriction", "cv2", "matplotlib", "numpy", "onnxruntime", "openvino", "safetensors", "scipy", "torch"}
     assert not heavy & set(done.splitlines()[-1].split())
 
 

@@ -10,14 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
 from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
 from sensic.video import Filters, Frame, VideoSource
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.stream import Stream
 
     from sensic.model import Model
@@ -73,6 +72,8 @@ def verify(
     >>> report.frames, all(psnr > 25 for psnr in report.psnr)
     (6, True)
     """
+    import numpy as np
+
     from sensic.codec.profiles import decoder_for  # networks and OpenCV, which probe does without
 
     start = time.monotonic()
@@ -106,6 +107,8 @@ def verify(
 
 def _squared_errors(frame: Frame, original: Frame | None) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Mean squared errors of the three planes."""
+    import numpy as np
+
     if original is None:
         raise UsageError("the reference has fewer frames than the stream")
     if (frame.width, frame.height, frame.depth) != (original.width, original.height, original.depth):

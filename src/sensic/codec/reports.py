@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensic.container import StreamHeader
-from sensic.sensing import SensingSettings
+
+if TYPE_CHECKING:
+    from sensic.sensing import SensingSettings
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,11 @@ class StreamInfo:
     @property
     def sensing(self) -> SensingSettings | None:
         """How it was measured, in the sensing profile. Raises StreamError where that makes no sense."""
-        return SensingSettings.unpack(self.header.model) if self.header.profile == "sensing" else None
+        if self.header.profile != "sensing":
+            return None
+        from sensic.sensing import SensingSettings
+
+        return SensingSettings.unpack(self.header.model)
 
     def to_json(self) -> dict[str, Any]:
         header = self.header

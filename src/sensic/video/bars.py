@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from sensic.errors import UsageError
 from sensic.video.demux import ContainerReader, local_name
 from sensic.video.filters import Crop, Filters
 from sensic.video.info import shown_turn
 from sensic.video.planes import planes_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _LOOKS = 24
 _BLACK = 32  # of 255: the brightest sample; black is 16, and a dark scene is seldom as even as a bar
@@ -28,6 +30,8 @@ def find_crop(source: object, filters: Filters) -> Crop | None:
         return filters.cropped
     if not isinstance(source, str | Path) or not Path(source).is_file():
         raise UsageError("crop auto looks at pictures all over a file, and this is none: give W:H:X:Y")
+    import numpy as np
+
     reader = ContainerReader(local_name(str(source)))
     try:
         rows, columns = (np.logical_or.reduce(lit) for lit in zip(*_looks(reader), strict=True))
@@ -41,6 +45,8 @@ def find_crop(source: object, filters: Filters) -> Crop | None:
 
 def _looks(reader: ContainerReader) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Which rows and columns of some pictures, as shown, are not black."""
+    import numpy as np
+
     info = reader.info
     length = int((info.duration or 0) / info.time_base)
     for number in range(_LOOKS):
@@ -53,6 +59,8 @@ def _looks(reader: ContainerReader) -> Iterator[tuple[NDArray[np.bool_], NDArray
 
 def _even_span(lit: NDArray[np.bool_]) -> tuple[int, int]:
     """Start and length of what holds all that is lit; both even, but for the last row of an odd picture."""
+    import numpy as np
+
     found = np.flatnonzero(lit)
     start, end = int(found[0]) // 2 * 2, int(found[-1]) // 2 * 2 + 2
     return start, min(end, lit.size) - start

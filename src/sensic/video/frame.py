@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from sensic.errors import UsageError
 
-Plane = NDArray[np.uint8] | NDArray[np.uint16]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Plane: TypeAlias = "NDArray[np.uint8] | NDArray[np.uint16]"
 
 DEPTHS = (8, 10)
 
@@ -67,11 +69,11 @@ class Frame:
             self._check_plane(name, plane, shape)
 
     def _check_plane(self, name: str, plane: Plane, shape: tuple[int, ...]) -> None:
-        dtype = np.uint8 if self.depth == 8 else np.uint16
+        dtype = "uint8" if self.depth == 8 else "uint16"
         if plane.shape != shape:
             raise UsageError(f"plane {name} is {list(plane.shape)}, but {list(shape)} goes with this luma")
         if plane.dtype != dtype:
-            raise UsageError(f"plane {name} is {plane.dtype}, but depth {self.depth} needs {np.dtype(dtype)}")
+            raise UsageError(f"plane {name} is {plane.dtype}, but depth {self.depth} needs {dtype}")
         if self.depth == 10 and int(plane.max()) > 1023:
             raise UsageError(f"plane {name} has a value above 1023")
 

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
-import numpy as np
-from numpy.typing import NDArray
 
 from sensic.errors import InputError
 from sensic.video.filters import Filters
@@ -19,6 +17,10 @@ from sensic.video.frame import Frame
 from sensic.video.graph import Cut
 from sensic.video.info import VideoInfo
 from sensic.video.source import Entry, VideoSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEADS = (Fraction(2), Fraction(30))
 """Seconds before a stretch at which reading it begins, in turn: the second where the first was not enough. What comes
@@ -116,6 +118,8 @@ class FrameIndex:
     ) -> FrameIndex:
         """Reads the source once; ``on_frame`` is called after every frame. Raises what ``VideoSource`` raises, and
         InputError where there is no frame."""
+        import numpy as np
+
         rows = []
         with VideoSource(source, filters) as video:
             for frame in video:
@@ -145,6 +149,8 @@ class FrameIndex:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FrameIndex:
+        import numpy as np
+
         head, _, rows = data.partition(b"\n")
         values: dict[str, Any] = json.loads(head)
         start, end = (None if time is None else Fraction(time) for time in values["cut"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import av
-import numpy as np
 
 from sensic.errors import UnsupportedError
 from sensic.video.frame import Colour, Frame, Plane, chroma_shape
@@ -52,6 +51,8 @@ def planes_of(frame: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
     """Luma and chroma, read-only; views of the frame's own memory where it is 4:2:0 already."""
     depth = depth_of(frame.format)
     if frame.format.name in _GREY:
+        import numpy as np
+
         luma = _view(frame, 0, depth)
         rows, columns = chroma_shape(luma.shape[0], luma.shape[1])
         chroma: Plane = np.full((rows, columns), 1 << (depth - 1), luma.dtype)
@@ -63,6 +64,8 @@ def planes_of(frame: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
 
 def samples_of(data: bytes | memoryview, bits: int) -> Plane:
     """All samples in a buffer, in one row: bytes up to 8 bits, else little-endian 16-bit words."""
+    import numpy as np
+
     return np.frombuffer(data, np.uint8) if bits <= 8 else np.frombuffer(data, np.dtype("<u2"))
 
 

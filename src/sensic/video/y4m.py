@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
-import numpy as np
 
 from sensic.errors import InputError, OutputError, UnsupportedError, UsageError
 from sensic.video.frame import Colour, Frame, Plane, chroma_shape
@@ -287,7 +286,7 @@ class Y4MWriter:
     def write(self, frame: Frame) -> None:
         self._put(b"FRAME\n")
         for plane in frame.planes:
-            rows = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
+            rows = plane.astype(plane.dtype.newbyteorder("<"), order="C", copy=False)
             self._put(rows.data.cast("B"))
         self._flush()
 
