@@ -36,7 +36,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"sequence": {"phases": [{"at": 0.0, "frames": 13}]}}, "frames = 13: input should be less than or equal to 12"),
     ({"sequence": {"group": [9, 4]}}, "group is the shortest and the longest"),
     ({"network": {"latent": 20}}, "network.latent = 20: input should be a multiple of 8"),
-    ({"stage": "some"}, "stage = 'some': input should be 'all', 'prior' or 'int8'"),
+    ({"stage": "some"}, "stage = 'some': input should be 'all' or 'prior'"),
     ({"device": "tpu"}, "device = 'tpu'"),
     ({"loss": {"planes": [0, 0, 0]}}, "at least one weight is above 0"),
     ({"loss": {"lambdas": [1.0, 0.1]}}, "lambdas rise"),

@@ -103,7 +103,7 @@ class Model:
         return STEPS in self.manifest["files"]
 
     @cached_property
-    def base(self) -> Model | None:
+    def _base(self) -> Model | None:
         """The model that has the files which this one's manifest does not name."""
         identity = self.manifest.get("base")
         if identity is None:
@@ -114,7 +114,7 @@ class Model:
         return found
 
     def _owner(self, file: str) -> Model:
-        return self if file in self.manifest["files"] or self.base is None else self.base
+        return self if file in self.manifest["files"] or self._base is None else self._base
 
     def _tensors(self, file: str) -> dict[str, NDArray[Any]]:
         owner = self._owner(file)
@@ -173,17 +173,10 @@ class Model:
             check_graph(data, owner.directory / f"{name}.onnx")
         return data
 
-    def steps(self) -> Steps:
-        """How activations are rounded where ``is_int8``."""
-        try:
-            return Steps.of(self._tensors(STEPS))
-        except (KeyError, ValueError) as error:
-            raise ModelError(f"{self.directory}: {STEPS} is not usable: {error}") from error
-
     @cached_property
     def _int8(self) -> Int8Graphs:
         try:
-            return Int8Graphs(self.weights(), self.steps())
+            return Int8Graphs(self.weights(), Steps.of(self._tensors(STEPS)))
         except (KeyError, ValueError) as error:
             raise ModelError(f"{self.directory}: {STEPS} is not usable: {error}") from error
 

@@ -23,7 +23,7 @@ def write_int8(
     manifest: dict[str, Any] = {"format": FORMAT, "name": name, "facts": dict(facts)}
     manifest |= {key: base.manifest[key] for key in ("networks", "quality_offsets")}
     if Model.find(base.id) is None:
-        replaced = {"context.onnx", "analysis.onnx", "synthesis.onnx", STEPS}
+        replaced = {"context.onnx", "analysis.onnx", "synthesis.onnx"}
         kept = [file for file in base.manifest["files"] if file not in replaced]
         files |= {file: read_file(base.directory, base.manifest, file) for file in kept}
     else:

@@ -11,7 +11,6 @@ from sensic.errors import RecipeError
 from sensic.networks.sensing import SensingSize
 from sensic.networks.snapshot import SnapshotSize
 from sensic.training import material, stored, trainer
-from sensic.training.int8.trainer import int8_start, train_int8
 from sensic.training.reading import read_tables
 from sensic.training.recipe import Recipe
 from sensic.training.reports import TrainCallback, TrainReport
@@ -43,8 +42,6 @@ def check_start(recipe: AnyRecipe, start: str | Path) -> None:
     elif isinstance(recipe, SnapshotRecipe):
         stored.fitting(load_snapshot(start), SnapshotSize(**asdict(recipe.network)))
     else:
-        if recipe.stage == "int8":
-            int8_start(start)
         material.fitting(recipe, material.started(start))
 
 
@@ -73,6 +70,4 @@ def train(
         return train_sensing(recipe, **options)
     if isinstance(recipe, SnapshotRecipe):
         return train_snapshot(recipe, **options)
-    if recipe.stage == "int8":
-        return train_int8(recipe, **options)
     return trainer.train(recipe, **options)

@@ -257,13 +257,12 @@ class Recipe(RunRecipe):
     """Everything that decides what a run does. Values out of range raise RecipeError from ``read`` and ``of``.
 
     ``profile`` tells recipes of the codec from those of ``sensic.training.sensing``. ``stage`` is what is trained:
-    ``all``, ``prior`` for the entropy model alone, or ``int8`` for the whole weights, biases and steps of integer pixel
-    networks. ``precision`` is that of the pixel networks; the entropy model is
+    ``all``, or ``prior`` for the entropy model alone. ``precision`` is that of the pixel networks; the entropy model is
     always computed with exact integers.
     """
 
     profile: Literal["neural"] = "neural"
-    stage: Literal["all", "prior", "int8"] = "all"
+    stage: Literal["all", "prior"] = "all"
     initialise: Literal["klt", "random"] = "klt"
     precision: Literal["float32", "bfloat16"] = "float32"
     network: Network | None = None

@@ -22,7 +22,6 @@ from sensic.training.data.pack import Pack, open_packs
 from sensic.training.export import QUALITY_OFFSETS, export_model
 from sensic.training.facts import facts_of
 from sensic.training.int8 import make_int8
-from sensic.training.reading import read_tables
 from sensic.training.recipe import Recipe, RunRecipe
 from sensic.training.reports import ValidationResult
 from sensic.training.run import Result
@@ -78,8 +77,6 @@ def export_weights(
         footage = _some(open_packs(packs), calibrate or INT8_CLIPS) if packs else []
         return make_int8(Model.load(source), footage, directory, name=name or _name(directory), progress=progress)
     weights = find_weights(Path(source))
-    if _stage(weights.parent) == "int8":
-        raise UsageError(f"a run of integer networks makes its model itself: it is in {weights.parent / 'model'}")
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     graphs, name = graphs_of(weights), name or _name(directory)
     if graphs == SENSING_GRAPHS:
@@ -131,12 +128,6 @@ def _some(packs: Sequence[Pack], count: int) -> list[Planes]:
     every = max(1, sum(pack.clips for pack in packs) // count)
     clips = (clip for pack in packs for clip in pack.read())
     return list(islice(clips, 0, every * count, every))
-
-
-def _stage(run: Path) -> Any:
-    """The stage of the recipe in a run's folder; None where there is no recipe, or another profile's."""
-    path = run / "recipe.toml"
-    return read_tables(path).get("stage") if path.is_file() else None
 
 
 def find_weights(source: Path) -> Path:

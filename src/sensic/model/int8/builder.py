@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ OPSETS = {"": 17, MICROSOFT: 1}
 
 
 class GraphBuilder:
-    def __init__(self, rounder: Rounder, biases: Mapping[str, Floats]) -> None:
-        self._round, self._biases = rounder, biases
+    def __init__(self, rounder: Rounder) -> None:
+        self._round = rounder
         self._nodes: list[bytes] = []
         self._constants: dict[str, NDArray[Any]] = {}
 
@@ -74,12 +74,12 @@ class GraphBuilder:
     def conv(self, x: Quantised, weight: Floats, bias: Floats, like: Quantised) -> Quantised:
         """A convolution to what is ``like``; depthwise where ``weight`` [O, I, k, k] has one input of several, with
         padding."""
-        found = rounded(self._round, self._biases, like.source, x, weight, bias, like.unit)
-        shift = np.rint(found.bias / (x.scale * found.scale)).astype(np.int32)
+        whole, scale, bias = self._quantised(like.source, x, weight, bias, like.unit)
+        shift = np.rint(bias / (x.scale * scale)).astype(np.int32)
         outputs, inputs, size = weight.shape[:3]
         name = self.node(
             "QLinearConv",
-            x.name, *self._facts(x), self.constant(found.whole, np.int8), self.constant(found.scale),
+            x.name, *self._facts(x), self.constant(whole, np.int8), self.constant(scale),
             self.constant([0] * outputs, np.int8), *self._facts(like), self.constant(shift, np.int32),
             domain=MICROSOFT, channels_last=1, group=outputs if inputs == 1 < outputs else 1, kernel_shape=[size, size],
             strides=[1, 1], pads=[size // 2] * 4,
@@ -97,37 +97,26 @@ class GraphBuilder:
         """A 1×1 convolution to the activation ``name`` in float32 [..., O], in units of ``unit``. A ``weight``
         [O, I, k, k] is for k × k places that lie side by side in the last axis of ``x``, as ``folded`` puts them.
         ``gain`` [O] multiplies the result."""
-        found = rounded(self._round, self._biases, name, x, weight, bias, unit)
-        matrix = self.constant(found.whole.transpose(2, 3, 1, 0).reshape(-1, len(weight)), np.int8)
-        scale, shift, (step, zero) = self.constant(found.scale), self.constant(found.bias), self._facts(x)
+        whole, *parts = self._quantised(name, x, weight, bias, unit)
+        matrix = self.constant(whole.transpose(2, 3, 1, 0).reshape(-1, len(weight)), np.int8)
+        scale, shift = (self.constant(part) for part in parts)
         if gain is not None:
             scale, shift = self.node("Mul", scale, gain), self.node("Mul", shift, gain)
+        step, zero = self._facts(x)
         inputs = (x.name, matrix, step, scale, zero, "", shift)
         return self.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
 
-
-class Rounded(NamedTuple):
-    """``real`` and ``whole`` weights [O, I, k, k] in steps of ``scale`` [O], and the ``bias`` [O]."""
-
-    real: Floats
-    whole: NDArray[np.int8]
-    scale: Floats
-    bias: Floats
-
-
-def rounded(
-    rounder: Rounder, biases: Mapping[str, Floats], name: str, x: Quantised, weight: Floats, bias: Floats, unit: Floats
-) -> Rounded:
-    """Whole numbers within ±63 for a convolution to the activation ``name``, and the one of ``biases`` or else that
-    which makes the result right on average, for inputs like ``x`` and outputs in units of ``unit``. Depthwise weights
-    have I = 1."""
-    depthwise = weight.shape[1] == 1 and weight.shape[0] > 1
-    inputs = x.unit[:, None, None, None] if depthwise else x.unit[None, :, None, None]
-    scaled = weight * inputs / unit[:, None, None, None]
-    scale = (np.maximum(np.abs(scaled).max((1, 2, 3)), 1e-12) / WEIGHT_MAX).astype(np.float32)
-    whole = np.clip(rounder(name, x.source, scaled, scale), -WEIGHT_MAX, WEIGHT_MAX)
-    wrong = (whole * scale[:, None, None, None] - scaled).sum((2, 3))
-    mean = x.mean / x.unit
-    right = bias / unit - (wrong[:, 0] * mean if depthwise else wrong @ mean)
-    real = np.asarray(scaled / scale[:, None, None, None], np.float32)
-    return Rounded(real, whole.astype(np.int8), scale, biases.get(name, right.astype(np.float32)))
+    def _quantised(
+        self, name: str, x: Quantised, weight: Floats, bias: Floats, unit: Floats
+    ) -> tuple[NDArray[np.int8], Floats, Floats]:
+        """Whole numbers within ±63 [O, I, k, k], their scale [O], and the bias [O] that makes the result right on
+        average, for inputs like ``x`` and outputs in units of ``unit``. Depthwise weights have I = 1."""
+        depthwise = weight.shape[1] == 1 and weight.shape[0] > 1
+        inputs = x.unit[:, None, None, None] if depthwise else x.unit[None, :, None, None]
+        scaled = weight * inputs / unit[:, None, None, None]
+        scale = (np.maximum(np.abs(scaled).max((1, 2, 3)), 1e-12) / WEIGHT_MAX).astype(np.float32)
+        whole = np.clip(self._round(name, x.source, scaled, scale), -WEIGHT_MAX, WEIGHT_MAX)
+        wrong = (whole * scale[:, None, None, None] - scaled).sum((2, 3))
+        mean = x.mean / x.unit
+        right = bias / unit - (wrong[:, 0] * mean if depthwise else wrong @ mean)
+        return whole.astype(np.int8), scale, right.astype(np.float32)

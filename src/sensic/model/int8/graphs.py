@@ -67,17 +67,16 @@ class Stream:
     """What a chain of residual blocks adds to, and the steps of its activations."""
 
     def __init__(self, steps: Steps, name: str) -> None:
-        self._steps, self._name = steps, name
+        self._steps, self.name = steps, name
         self.unit = self.step("in").unit
 
     def step(self, name: str) -> Quantised:
-        return self._steps.steps[f"{self._name}.{name}"]
+        return self._steps.steps[f"{self.name}.{name}"]
 
     def block(self, graph: GraphBuilder, net: Net, total: str, index: int) -> str:
-        """A residual block on ``total``. Its leaky slope below zero is replaced by the
-        mean, a constant."""
+        """A residual block on ``total``. Its leaky slope below zero is replaced by the mean, a constant."""
 
-        name = f"{self._name}.{index}"
+        name = f"{self.name}.{index}"
 
         def step(part: str) -> Quantised:
             return self.step(f"{index}.{part}")
@@ -113,11 +112,8 @@ class Int8Graphs:
         """One of ``PIXEL_GRAPHS``, an ONNX file."""
         return {"context": self.context, "analysis": self.analysis, "synthesis": self.synthesis}[name]()
 
-    def _builder(self) -> GraphBuilder:
-        return GraphBuilder(self._rounder, self._steps.biases)
-
     def context(self) -> bytes:
-        graph, net = self._builder(), Net(self._weights, "context")
+        graph, net = GraphBuilder(self._rounder), Net(self._weights, "context")
         stream = Stream(self._steps, "context")
         prediction = pack(graph, "y", "uv")
         gain = graph.node("Reshape", gain_row(graph, net, "gain"), graph.integers(-1))
@@ -130,11 +126,9 @@ class Int8Graphs:
         return graph.build("context", {**PLANES, **QUALITY}, {"prediction": FLOAT, "context": BYTE})
 
     def synthesis(self) -> bytes:
-        graph, net = self._builder(), Net(self._weights, "synthesis")
+        graph, net = GraphBuilder(self._rounder), Net(self._weights, "synthesis")
         stream = Stream(self._steps, "synthesis")
-        x = graph.node(
-            "Add", self._upsampled(graph, net, stream), self._side(graph, net, "synthesis.side", "d_mix", stream)
-        )
+        x = graph.node("Add", self._upsampled(graph, net, stream), self._side(graph, net, "d_mix", stream))
         total = stream.blocks(graph, [*net.blocks("d_blk"), *net.blocks("r_blk")], x)
         weight, bias = net.conv("r_out")
         gain = graph.node("Reshape", gain_row(graph, net, "gain_out"), graph.integers(-1, 1))
@@ -170,11 +164,9 @@ class Int8Graphs:
         return reshaped(graph, together, 1, rows, columns, features)
 
     def analysis(self) -> bytes:
-        graph, net = self._builder(), Net(self._weights, "analysis")
+        graph, net = GraphBuilder(self._rounder), Net(self._weights, "analysis")
         stream, post = Stream(self._steps, "analysis"), Stream(self._steps, "post")
-        x = graph.node(
-            "Add", self._difference(graph, net, stream), self._side(graph, net, "analysis.side", "e_mix", stream)
-        )
+        x = graph.node("Add", self._difference(graph, net, stream), self._side(graph, net, "e_mix", stream))
         blocks = net.blocks("e_blk")
         total = stream.blocks(graph, blocks, x)
         places = folded(graph, graph.quantise(total, stream.step(f"{len(blocks) - 1}.out")))
@@ -209,12 +201,12 @@ class Int8Graphs:
             "context": (BYTE, (1, "rows8", "columns8", features)),
         }
 
-    def _side(self, graph: GraphBuilder, net: Net, name: str, conv: str, stream: Stream) -> str:
-        """What the context adds to the stream, the second half of the convolution ``conv``, under ``name``."""
+    def _side(self, graph: GraphBuilder, net: Net, name: str, stream: Stream) -> str:
+        """What the context adds to the stream: the second half of the convolution ``name``."""
         last = max(key for key in self._steps.steps if key.startswith("context.") and key.endswith(".out"))
         context = replace(self._steps.steps[last], name="context")
-        weight, bias = net.conv(conv)
-        return graph.product(name, context, weight[:, len(weight) :], bias, stream.unit)
+        weight, bias = net.conv(name)
+        return graph.product(f"{stream.name}.side", context, weight[:, len(weight) :], bias, stream.unit)
 
 
 def gain_row(graph: GraphBuilder, net: Net, name: str) -> str:

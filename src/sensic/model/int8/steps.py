@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,12 @@ class Quantised:
 @dataclass(frozen=True)
 class Steps:
     """How one model is rounded: the ``steps`` of all activations, by name; ``below`` [C], the mean of what a block's
-    first convolution gives below zero, by the name of the block; ``rounding``, what is to be added to the weights of a
-    convolution, rounded to the nearest, by the name of what it gives; and ``biases`` [O], in units, where they were
-    learned."""
+    first convolution gives below zero, by the name of the block; and ``rounding``, what is to be added to the weights
+    of a convolution, rounded to the nearest, by the name of what it gives."""
 
     steps: Mapping[str, Quantised]
     below: Mapping[str, Floats]
     rounding: Mapping[str, Bytes]
-    biases: Mapping[str, Floats] = field(default_factory=dict)
 
     def round(self, name: str, source: str, weight: Floats, scale: Floats) -> Floats:
         """Whole weights [O, I, k, k] for ``weight`` in steps of ``scale`` [O]."""
@@ -50,7 +48,6 @@ class Steps:
             out[f"step.{name}"] = np.array([step.scale, step.zero], np.float32)
             out[f"channels.{name}"] = np.stack([step.unit, step.mean]).astype(np.float32)
         out |= {f"below.{name}": value.astype(np.float32) for name, value in self.below.items()}
-        out |= {f"bias.{name}": value for name, value in self.biases.items()}
         return out | {f"rounding.{name}": value for name, value in self.rounding.items()}
 
     @classmethod
@@ -62,8 +59,8 @@ class Steps:
                 name = key.removeprefix("step.")
                 (scale, zero), (unit, mean) = arrays[key], arrays[f"channels.{name}"]
                 steps[name] = Quantised("", name, float(scale), int(zero), unit, mean)
-        below, rounding, biases = (
+        below, rounding = (
             {key.removeprefix(kind): value for key, value in arrays.items() if key.startswith(kind)}
-            for kind in ("below.", "rounding.", "bias.")
+            for kind in ("below.", "rounding.")
         )
-        return cls(steps, below, rounding, biases)
+        return cls(steps, below, rounding)
