@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sensic
-from sensic.container import StreamHeader, StreamReader, StreamWriter
+from sensic.container import FrameRecord, StreamHeader, StreamReader, StreamWriter
 from sensic.errors import DamagedError, StreamError, UsageError, VersionError
 from sensic.sensing import Packet, SensingDecoder, SensingEncoder, SensingSettings
 from sensic.sensing.packets import split
@@ -270,6 +270,23 @@ def test_a_wrong_seed_fails_loudly(tmp_path: Path, video: Path) -> None:
     wrong = good[:8] + (6).to_bytes(8, "little") + good[16:]
     with pytest.raises(DamagedError, match="scrambled with seed 6 isn't the one"):
         sensic.verify(_with_header(stream, wrong))
+
+
+@pytest.mark.parametrize("count", [5, 9])
+def test_a_block_with_more_frames_than_are_measured_is_damaged(tmp_path: Path, video: Path, count: int) -> None:
+    """Found by ``benchmarks.damage``: behind a repaired checksum the number of frames may be any."""
+    stream, damaged = tmp_path / "stream.mkv", tmp_path / "damaged.mkv"
+    sensic.encode(video, stream, profile="sensing", sensing=SensingSettings(frames=4))
+    with StreamReader(str(stream)) as reader, StreamWriter(damaged, reader.header) as writer:
+        first, *_, last = reader.blocks()
+        writer.write(first)
+        records = tuple(FrameRecord(last.frames[0].pts + 40 * n) for n in range(count))
+        writer.write(replace(last, frames=records, last=False))
+    with pytest.raises(DamagedError, match=f"a block has {count} frames, though 4 are measured together"):
+        sensic.decode(damaged, tmp_path / "out.y4m")
+    report = sensic.decode(damaged, tmp_path / "out.y4m", on_error="conceal")
+    assert [one.frames for one in report.concealed] == [count]
+    assert report.frames == 4 + count
 
 
 @pytest.mark.parametrize("place", range(32))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensic.container import Block, FrameRecord, StreamHeader
-from sensic.errors import UsageError
+from sensic.errors import DamagedError, UsageError
 from sensic.model import Model
 from sensic.model.model import SENSING
 from sensic.sensing import contexts, golomb, linear, total_variation
@@ -134,12 +134,15 @@ class SensingDecoder:
 
     def received(self, groups: Iterable[tuple[tuple[FrameRecord, ...], Iterable[Packet]]]) -> Iterator[Frame]:
         """Frames of groups of which only some packets came."""
-        known = (
-            _Group(records, self._packets.bins(p for p in packets if p.layer < self._keep))
-            for records, packets in groups
-        )
+        known = (self._group(records, packets) for records, packets in groups)
         for group, planes in self._learned_planes(known) if self._learned else self._planes(known):
             yield from self._frames(group.records, planes)
+
+    def _group(self, records: tuple[FrameRecord, ...], packets: Iterable[Packet]) -> _Group:
+        together = self._operator.frames
+        if len(records) > together:
+            raise DamagedError(f"a block has {len(records)} frames, though {together} are measured together")
+        return _Group(records, self._packets.bins(packet for packet in packets if packet.layer < self._keep))
 
     def _planes(self, groups: Iterable[_Group]) -> Iterator[tuple[_Group, Planes]]:
         own, copy = tee(groups)
