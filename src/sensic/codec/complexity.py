@@ -36,10 +36,6 @@ class Sight:
     texture: float
     change: float = 0.0
 
-    def complexity(self, position: int) -> float:
-        """Of the frame, where it is the ``position``th of its group."""
-        return self.change if position else self.texture
-
 
 @dataclass(frozen=True)
 class Outlook:
@@ -55,9 +51,9 @@ def texture(small: Luma) -> float:
     return float(cv2.norm(small, cv2.blur(small, (3, 3)), cv2.NORM_L1)) / small.size
 
 
-def link(luma: Luma, previous: Luma, candidates: Candidates) -> Link:
-    """How ``luma`` [H, W] hangs on the ``previous`` picture along the vectors proposed."""
-    now, before, field = shrunk(luma), shrunk(previous), candidates.fields[1]
+def link(now: Luma, before: Luma, candidates: Candidates) -> Link:
+    """How a picture hangs on the one before, both ``shrunk``, along the vectors proposed."""
+    field = candidates.fields[1]
     height, width = now.shape
     small = field.astype(np.float32) / np.float32(4 * SHRINK)  # pixels of the small pictures
     x, y = (cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST) for part in small)

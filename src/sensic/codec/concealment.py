@@ -68,7 +68,7 @@ class Concealment:
         end = following.pts if following else records[-1].pts + (self._step or 0) if records else begin
         start, stop = float(begin * self._time_base), None if loss.ends else float(end * self._time_base)
         self.intervals.append(Concealed(self._shown, len(records), start, stop, loss.reason))
-        if picture is None:
+        if picture is None or not records:
             return
         moving = Extrapolation(self._before, picture)
         for number, record in enumerate(records, 1):

@@ -14,8 +14,6 @@ from sensic.runtime import BACKENDS, Backend, check_golden, is_faster, make_back
 DECODER_GRAPHS = tuple(graph for graph in GRAPHS if graph != "analysis")
 _SQUARE = np.zeros((64, 64))
 PRECISIONS = ("float", "int8", "auto")
-
-
 DEFAULT_BACKEND = BACKENDS[0]
 
 

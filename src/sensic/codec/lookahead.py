@@ -80,17 +80,16 @@ class Lookahead:
         return min(self.ahead, BYTES // sum(plane.nbytes for plane in frame.planes))
 
     def _looked(self, frames: Iterable[Frame], moving: bool) -> Iterator[Looked]:
-        previous: Luma | None = None
+        previous: Looked | None = None
         for frame in frames:
             luma = luma8(frame)
-            candidates = hanging = None
+            small, candidates, hanging = shrunk(luma), None, None
             if previous is not None and moving:
-                candidates = self._search.flow(luma, previous)
-                hanging = link(luma, previous, candidates)
-            small = shrunk(luma)
+                candidates = self._search.flow(luma, previous.luma)
+                hanging = link(small, previous.small, candidates)
             sight = Sight(texture(small), hanging.change if hanging else 0.0)
-            yield Looked(frame, luma, small, candidates, hanging, sight)
-            previous = luma
+            previous = Looked(frame, luma, small, candidates, hanging, sight)
+            yield previous
 
 
 def _prepared(previous: Looked | None, waiting: Sequence[Looked], *, ends: bool) -> Prepared:
