@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sensic.networks.codec import NetworkSize, VideoVAE, checkerboard, magnitudes, pack, unpack
+from sensic.networks.codec import NetworkSize, VideoVAE, checkerboard, magnitudes, pack, to_channels, to_places, unpack
 from sensic.networks.layers import Block, GainTable, IntegerConv, quantize_activation, round_ste
 from tests.small_model import SIZE, small_vae
 
@@ -17,6 +20,18 @@ def test_packing_is_lossless() -> None:
     assert torch.equal(back[1], uv)
 
 
+@given(
+    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 4), st.integers(1, 5)),
+    st.sampled_from((2, 4, 8)),
+)
+def test_squares_become_channels_as_in_pytorch(shape: tuple[int, int, int, int], size: int) -> None:
+    batch, channels, rows, columns = shape
+    x = torch.randn(batch, channels, rows * size, columns * size)
+    deep = to_channels(x, size)
+    assert torch.equal(deep, F.pixel_unshuffle(x, size))
+    assert torch.equal(to_places(deep, size), x)
+
+
 def test_the_two_passes_cover_every_latent_once() -> None:
     mask = checkerboard(3, 4, 6, torch.zeros(1))
     assert mask.shape == (1, 6, 3, 4)
@@ -25,8 +40,15 @@ def test_the_two_passes_cover_every_latent_once() -> None:
 
 
 def test_activations_round_half_to_even_and_saturate() -> None:
-    x = torch.tensor([0.5, 1.5, 2.5, -0.5, 1e9, -1e9]) / 16
-    assert (quantize_activation(x) * 16).tolist() == [0, 2, 2, 0, 127, -127]
+    """In steps, with and without a gradient; which ends where it clips."""
+    x = torch.tensor([0.5, 1.5, 2.5, -0.5, 1e9, -1e9], requires_grad=True)
+    steps = quantize_activation(x)
+    assert steps.tolist() == [0, 2, 2, 0, 127, -127]
+    steps.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1, 1, 1, 1, 0, 0]
+    with torch.no_grad():
+        assert torch.equal(quantize_activation(x), steps)
 
 
 def test_rounding_lets_gradients_through() -> None:
@@ -51,7 +73,7 @@ def test_integer_weights_are_int8_times_a_power_of_two() -> None:
 
 def test_magnitudes_see_sign_and_size() -> None:
     y = torch.tensor([-3.0, 0.0, 100.0])[None, :, None, None]
-    assert magnitudes(y).flatten().tolist() == [-0.75, 0, 127 / 16, 1.5, 0, 127 / 16]
+    assert (magnitudes(y) / 16).flatten().tolist() == [-0.75, 0, 127 / 16, 1.5, 0, 127 / 16]
 
 
 def test_gains_interpolate_between_their_nodes() -> None:

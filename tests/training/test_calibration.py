@@ -72,3 +72,5 @@ def test_calibrating_needs_packs(tmp_path: Path, packs: Path) -> None:
         export_weights(small_model().directory, tmp_path / "m", calibrate=1)
     model = export_weights(small_model().directory, tmp_path / "m", calibrate=2, packs=[packs])
     assert not np.array_equal(model.tables.cost, small_model().tables.cost)
+    again = export_weights(model.directory, tmp_path / "again", name="m")
+    assert again.id == model.id  # what was counted once stays

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sensic.model.model import QUALITIES
 from sensic.networks.codec import EntropyPrior, Parameters, VideoVAE, pack, unpack
-from sensic.networks.layers import GainTable, IntegerConv
+from sensic.networks.layers import ACTIVATION_STEPS, GATE_MAX, Block, GainTable, IntegerConv
 
 
 def quality_values() -> Tensor:
@@ -35,13 +36,31 @@ class _FixedConv(nn.Module):
 
     def __init__(self, conv: IntegerConv) -> None:
         super().__init__()
-        weight, bias = conv.quantized()
+        weight, bias = conv.stepped()
         self.register_buffer("weight", weight.detach())
         self.register_buffer("bias", bias.detach())
         self.kernel, self.groups = conv.kernel, conv.groups
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.conv2d(x, self.weight, self.bias, padding=self.kernel // 2, groups=self.groups)
+        return F.conv2d(x, self.weight, self.bias, padding=self.kernel // 2, groups=self.groups)
+
+
+class FrozenBlock(nn.Module):
+    """A residual block that makes values and gates with a convolution each: as nothing is taken apart, ONNX Runtime
+    keeps its own order of channels through a chain of blocks."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.a, self.d, self.b, self.f2 = block.a, block.d, block.b, block.f2
+        channels, both = block.f2.in_channels, block.f1.state_dict()
+        self.value, self.gate = (nn.Conv2d(channels, channels, 1) for _ in range(2))
+        for part, conv in enumerate((self.value, self.gate)):
+            conv.load_state_dict({name: value.chunk(2)[part] for name, value in both.items()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.b(self.d(F.leaky_relu(self.a(x), 0.01)))
+        out: Tensor = x + self.f2(self.value(x) * self.gate(x).clamp(0, GATE_MAX))
+        return out
 
 
 def freeze(module: nn.Module) -> None:
@@ -51,12 +70,15 @@ def freeze(module: nn.Module) -> None:
             setattr(module, name, _TableGain(child))
         elif isinstance(child, IntegerConv):
             setattr(module, name, _FixedConv(child))
+        elif isinstance(child, Block):
+            setattr(module, name, FrozenBlock(child))
         else:
             freeze(child)
 
 
 class FrozenCodec(nn.Module):
-    """The networks as the runtime sees them: planes and whole-numbered qualities in, planes out.
+    """The networks as the runtime sees them: planes and whole-numbered qualities in, planes out; memory and features in
+    units, not steps.
 
     ``offset`` [64, M, 1, 1] and ``embedding`` [2, 64, E, 1, 1] are the tables in the quality that the prior uses.
     """
@@ -81,25 +103,25 @@ class FrozenCodec(nn.Module):
         return self.vae.prior
 
     def hyper(self, memory: Tensor, quality: Tensor, inter: Tensor) -> Parameters:
-        return self.prior.hyper(memory, self.embedding[inter, quality])
+        return self.prior.hyper(memory * ACTIVATION_STEPS, self.embedding[inter, quality])
 
     def first(
         self, z: Tensor, memory: Tensor, motion: Tensor, quality: Tensor, inter: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         features, parameters = self.prior.first(
             z,
-            memory,
+            memory * ACTIVATION_STEPS,
             motion,
             self.embedding[inter, quality],
             self.offset[quality],
         )
-        return features, parameters.mean, parameters.scale
+        return features / ACTIVATION_STEPS, parameters.mean, parameters.scale
 
     def second(self, features: Tensor, y_first: Tensor, quality: Tensor) -> Parameters:
-        return self.prior.second(features, y_first, self.offset[quality])
+        return self.prior.second(features * ACTIVATION_STEPS, y_first, self.offset[quality])
 
     def memory(self, memory: Tensor, y: Tensor) -> Tensor:
-        return self.prior.remember(memory, y)
+        return self.prior.remember(memory * ACTIVATION_STEPS, y) / ACTIVATION_STEPS
 
     def context(self, y: Tensor, uv: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         prediction = pack(y, uv)

@@ -1,9 +1,10 @@
 """Building blocks of the networks: pixel blocks in float, entropy blocks in dyadic integers.
 
 The entropy blocks compute with integers written as dyadic rationals: a weight is an int8 times a power
-of two, an activation an int8 times 1/16. float32 holds every product and every partial sum exactly as
-long as an accumulator stays below 2**24 steps, so any backend and any order of summation gives the same
-result (docs/bitstream.md, "Integer networks").
+of two, an activation a whole number of steps of 1/16. float32 holds every product and every partial sum
+exactly as long as an accumulator stays below 2**24 of its smallest step, so any backend and any order of
+summation gives the same result (docs/bitstream.md, "Integer networks"). Activations are written in steps,
+not in sixteenths, so that nothing but rounding stands between two convolutions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ACTIVATION_STEPS = 16.0  # activations are multiples of 1/16
+ACTIVATION_STEPS = 16.0  # in one: activations are multiples of 1/16
 ACTIVATION_MAX = 127.0  # in steps
 BIAS_STEPS = 256.0
 GATE_MAX = 64.0  # a product of features grows without bound through a few blocks, up to NaN; in use gates stay below 45
@@ -39,10 +40,10 @@ class _QuantizeActivation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: float) -> Tensor:
-        steps = x * ACTIVATION_STEPS
-        kept = steps.clamp(low, ACTIVATION_MAX)
-        ctx.save_for_backward(steps.eq_(kept))  # ones and zeros: multiplying is faster than masking
-        return kept.round_().mul_(1 / ACTIVATION_STEPS)
+        kept = x.clamp(low, ACTIVATION_MAX)
+        # Ones and zeros: multiplying is faster than masking.
+        ctx.save_for_backward(torch.eq(kept, x, out=torch.empty_like(x)))
+        return kept.round_()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -56,10 +57,10 @@ def round_ste(x: Tensor) -> Tensor:
 
 
 def quantize_activation(x: Tensor, low: float = -ACTIVATION_MAX) -> Tensor:
-    """Clamp to ``low`` (in steps of 1/16) and 127/16, round to multiples of 1/16; the gradient ends where it clips."""
+    """Steps, not yet whole, clamped to ``low`` and 127 and rounded half to even; the gradient ends where it clips."""
     if torch.is_grad_enabled():
         return _QuantizeActivation.apply(x, low)  # type: ignore[no-any-return,no-untyped-call]
-    return torch.round((x * ACTIVATION_STEPS).clamp(low, ACTIVATION_MAX)) / ACTIVATION_STEPS
+    return torch.round(x.clamp(low, ACTIVATION_MAX))
 
 
 def quantize_relu(x: Tensor) -> Tensor:
@@ -116,13 +117,18 @@ def interpolate_nodes(nodes: Tensor, quality: Tensor) -> Tensor:
 
 
 class IntegerConv(nn.Module):
-    """Convolution whose weights are int8 times a power of two per output channel."""
+    """Convolution of activations in steps, whose weights are int8 times a power of two per output channel.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> None:
+    ``steps`` is how many of what comes out make one: 16 for activations, before they are rounded.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 1, groups: int = 1, steps: float = ACTIVATION_STEPS
+    ) -> None:
         super().__init__()
         self.w = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
         self.b = nn.Parameter(torch.zeros(outputs))
-        self.kernel, self.groups = kernel, groups
+        self.kernel, self.groups, self.steps = kernel, groups, steps
         self.held: tuple[Tensor, Tensor] | None = None
         nn.init.kaiming_uniform_(self.w, a=math.sqrt(5))
 
@@ -139,8 +145,13 @@ class IntegerConv(nn.Module):
         scale = self.scale()
         return round_ste(self.w / scale) * scale, round_ste(self.b * BIAS_STEPS) / BIAS_STEPS
 
+    def stepped(self) -> tuple[Tensor, Tensor]:
+        """The same weights and biases, for inputs and outputs in steps."""
+        weight, bias = self.quantized()
+        return weight * (self.steps / ACTIVATION_STEPS), bias * self.steps
+
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.held or self.quantized()
+        weight, bias = self.held or self.stepped()
         return F.conv2d(x, weight, bias, padding=self.kernel // 2, groups=self.groups)
 
 
@@ -149,7 +160,7 @@ def held_weights(module: nn.Module) -> Iterator[None]:
     """Quantise the weights of every integer convolution once for all frames inside the block."""
     convolutions = [m for m in module.modules() if isinstance(m, IntegerConv)]
     for conv in convolutions:
-        conv.held = conv.quantized()
+        conv.held = conv.stepped()
     try:
         yield
     finally:

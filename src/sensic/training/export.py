@@ -25,7 +25,7 @@ from sensic.model import Model
 from sensic.model.files import write_model
 from sensic.networks.codec import VideoVAE
 from sensic.networks.frozen import FrozenCodec, graph_signatures, quality_values
-from sensic.networks.layers import ACTIVATION_STEPS, BIAS_STEPS, IntegerConv
+from sensic.networks.layers import BIAS_STEPS, IntegerConv
 from sensic.runtime import OnnxBackend, check_golden
 from sensic.training.card import card
 from sensic.training.weights import HALF, Net, check_finite
@@ -106,9 +106,9 @@ def half_stored(graph: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def integer_tables(vae: VideoVAE, seen: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
-    """Every integer of the entropy path, for the tables and for decoders that use no ONNX (docs/bitstream.md)."""
-    out: dict[str, NDArray[Any]] = {f"tables.{k}": v for k, v in build_tables(seen).items()}
+def integer_tables(vae: VideoVAE) -> dict[str, NDArray[Any]]:
+    """Every integer of the prior, for decoders that use no ONNX (docs/bitstream.md)."""
+    out: dict[str, NDArray[Any]] = {}
     for name, module in vae.prior.named_modules():
         if isinstance(module, IntegerConv):
             weight, bias = module.quantized()
@@ -119,12 +119,9 @@ def integer_tables(vae: VideoVAE, seen: NDArray[np.int64] | None = None) -> dict
     with torch.no_grad():
         q = quality_values()
         out["offset"] = vae.scale_offset(q)[:, :, 0, 0].numpy().astype(np.int16)
-        out["embedding"] = (
-            (torch.stack([vae.prior.quality_embedding(q, i) for i in (0, 1)])[..., 0, 0] * ACTIVATION_STEPS)
-            .numpy()
-            .astype(np.int8)
-        )
-        out["initial"] = (vae.prior.initial_memory(1, 1, 1)[0, :, 0, 0] * ACTIVATION_STEPS).numpy().astype(np.int8)
+        embedding = torch.stack([vae.prior.quality_embedding(q, i) for i in (0, 1)])
+        out["embedding"] = embedding[..., 0, 0].numpy().astype(np.int8)
+        out["initial"] = vae.prior.initial_memory(1, 1, 1)[0, :, 0, 0].numpy().astype(np.int8)
     return out
 
 
@@ -167,11 +164,12 @@ def export_model(
     facts: Mapping[str, Any],
     quality_offsets: Mapping[str, int | list[int]] = QUALITY_OFFSETS,
     calibrate: Callable[[Model], NDArray[np.int64]] | None = None,
+    tables: Mapping[str, NDArray[np.int32]] | None = None,
 ) -> str:
     """Write the model directory with its card and return its id (hex SHA-256 of the manifest).
 
     ``calibrate`` counts the symbols that the model makes of real footage (``sensic.training.calibration``); the symbol
-    tables then follow what it saw.
+    tables then follow what it saw. Otherwise ``tables``, by the names of ``build_tables``, are taken where given.
 
     ``facts`` is what the card tells, as JSON holds it (``sensic.training.card`` lists the names). The directory appears
     whole or not at all, in the place of a model that was there, and only after ONNX Runtime has reproduced the golden
@@ -180,11 +178,11 @@ def export_model(
     vae = copy.deepcopy(vae).cpu().eval()
     check_finite(vae.state_dict())
     with new_model(Path(directory)) as part:
-        _write(vae, part, name, facts, quality_offsets)
+        _write(vae, part, name, facts, quality_offsets, tables or build_tables())
         if calibrate:
             seen = calibrate(Model.load(part))
             shutil.rmtree(part)
-            _write(vae, part, name, facts, quality_offsets, seen)
+            _write(vae, part, name, facts, quality_offsets, build_tables(seen))
         model = Model.load(part)
         check_golden(OnnxBackend(model, 1), model)
         (part / "README.md").write_text(card(model), encoding="utf-8")
@@ -255,17 +253,17 @@ def _write(
     name: str,
     facts: Mapping[str, Any],
     quality_offsets: Mapping[str, int | list[int]],
-    seen: NDArray[np.int64] | None = None,
+    tables: Mapping[str, NDArray[np.int32]],
 ) -> None:
     weights = save_tensors({k: v.detach().contiguous().clone() for k, v in vae.state_dict().items()})
-    tables = integer_tables(vae, seen)
+    integers = integer_tables(vae) | {f"tables.{name}": value for name, value in tables.items()}
     codec = FrozenCodec(copy.deepcopy(vae))  # which freezes what it gets
     graphs = {g: export_graph(codec, g) for g in graph_signatures(codec)}
     write_model(
         directory,
         name=name,
         networks=codec.size.to_dict(),
-        tables=tables,
+        tables=integers,
         golden=golden_vector(codec),
         graphs=graphs,
         weights=weights,

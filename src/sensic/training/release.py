@@ -58,7 +58,8 @@ def export_weights(
     int8: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Model:
-    """Export a run's folder (its best weights), a model directory or a safetensors file of weights as a model.
+    """Export a run's folder (its best weights), a model (its directory, or the name of one that ships) or a safetensors
+    file of weights as a model.
 
     What a recipe, the checkpoints and the packs tell, or the manifest of a model, goes into the card; ``facts`` (names
     as in ``sensic.training.card``, or a TOML or JSON file of them) adds to it and corrects it; ``packs`` are what the
@@ -76,7 +77,7 @@ def export_weights(
     if int8:
         footage = _some(open_packs(packs), calibrate or INT8_CLIPS) if packs else []
         return make_int8(Model.load(source), footage, directory, name=name or _name(directory), progress=progress)
-    weights = find_weights(Path(source))
+    weights = find_weights(Path(source) if Path(source).exists() else shipped(str(source)))
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     graphs, name = graphs_of(weights), name or _name(directory)
     if graphs == SENSING_GRAPHS:
@@ -97,6 +98,7 @@ def export_weights(
         facts=merged(told, more),
         quality_offsets=offsets,
         calibrate=(lambda model: _count(model, clips, count, progress)) if count else None,
+        tables=_tables(weights.parent),
     )
     return Model.load(directory)
 
@@ -128,6 +130,17 @@ def _some(packs: Sequence[Pack], count: int) -> list[Planes]:
     every = max(1, sum(pack.clips for pack in packs) // count)
     clips = (clip for pack in packs for clip in pack.read())
     return list(islice(clips, 0, every * count, every))
+
+
+def shipped(name: str) -> Path:
+    """The directory of the model that ships under that name, or the name itself, where there is none."""
+    return Model.load(name).directory if name in Model.shipped() else Path(name)
+
+
+def _tables(folder: Path) -> dict[str, NDArray[np.int32]]:
+    """The symbol tables that lie beside the weights of a model."""
+    integers = Model.load(folder).integers if (folder / MANIFEST).is_file() else {}
+    return {name.removeprefix("tables."): value for name, value in integers.items() if name.startswith("tables.")}
 
 
 def find_weights(source: Path) -> Path:

@@ -140,7 +140,8 @@ class Trainer(Run[Recipe, ValidationResult, VideoVAE, TrainReport]):
         """What must be the same for lanes to go on where they were."""
         sequence = self.recipe.sequence
         phase = {"phase": self.phase, "frames": sequence.phases[self.phase].frames, "lanes": len(self.lanes)}
-        return phase | {"crop": sequence.crop, "processes": self.team.size}
+        # Checkpoints of earlier versions hold memories in units of one.
+        return phase | {"crop": sequence.crop, "processes": self.team.size, "memory": "steps"}
 
     def own(self) -> dict[str, Tensor]:
         """Lanes, decoders' states, random numbers."""

@@ -251,23 +251,36 @@ def folded(graph: GraphBuilder, x: Quantised) -> Quantised:
     return replace(x, name=reshaped(graph, together, 1, rows, columns, 4 * len(x.unit)))
 
 
+PLANE_SQUARES = ((1, 8), (2, 4))
+"""Of luma and chroma: planes, and the size of the squares whose pixels become channels."""
+
+
 def pack(graph: GraphBuilder, y: str, uv: str) -> str:
-    """Planes to [1, H/8, W/8, 96], channels as ``sensic.networks.codec.pack`` has them."""
+    """Planes to [1, H/8, W/8, 96], channels as ``sensic.networks.codec.pack`` has them.
+
+    Rows are moved first, then columns, then channels: three plain turns are several times faster than one of six axes.
+    """
     rows, columns = sizes(graph, y, 2, 8)
-    luma = graph.node("Transpose", reshaped(graph, y, rows, 8, columns, 8), perm=[0, 2, 1, 3])
-    chroma = graph.node("Transpose", reshaped(graph, uv, 2, rows, 4, columns, 4), perm=[1, 3, 0, 2, 4])
-    parts = [reshaped(graph, x, 1, rows, columns, -1) for x in (luma, chroma)]
-    return graph.node("Concat", *parts, axis=3)
+    parts = []
+    for x, (planes, size) in zip((y, uv), PLANE_SQUARES, strict=True):
+        together = graph.node("Transpose", reshaped(graph, x, planes, rows, size, -1), perm=[0, 2, 1, 3])
+        places = graph.node("Reshape", together, graph.integers(planes * size, -1, size))
+        channels = graph.node("Transpose", places, perm=[0, 2, 1])
+        parts.append(graph.node("Reshape", channels, graph.integers(planes * size * size, -1)))
+    packed = graph.node("Transpose", graph.node("Concat", *parts, axis=0), perm=[1, 0])
+    return reshaped(graph, packed, 1, rows, columns, PACKED)
 
 
-def unpack(graph: GraphBuilder, packed: str) -> tuple[str, str]:
+def unpack(graph: GraphBuilder, packed: str) -> tuple[str, ...]:
     """The inverse of ``pack``."""
     rows, columns = sizes(graph, packed, 1)
-    luma, chroma = graph.nodes("Split", 2, packed, graph.integers(64, 32), axis=3)
-    y = graph.node("Transpose", reshaped(graph, luma, rows, columns, 8, 8), perm=[0, 2, 1, 3])
-    uv = graph.node("Transpose", reshaped(graph, chroma, rows, columns, 2, 4, 4), perm=[2, 0, 3, 1, 4])
-    eight, four = graph.integers(8), graph.integers(4)
-    return (
-        reshaped(graph, y, 1, 1, graph.node("Mul", rows, eight), graph.node("Mul", columns, eight)),
-        reshaped(graph, uv, 1, 2, graph.node("Mul", rows, four), graph.node("Mul", columns, four)),
-    )
+    flat = graph.node("Transpose", graph.node("Reshape", packed, graph.integers(-1, PACKED)), perm=[1, 0])
+    parts = graph.nodes("Split", 2, flat, graph.integers(64, 32), axis=0)
+    out = []
+    for x, (planes, size) in zip(parts, PLANE_SQUARES, strict=True):
+        channels = graph.node("Reshape", x, graph.integers(planes * size, size, -1))
+        places = graph.node("Transpose", channels, perm=[0, 2, 1])
+        together = graph.node("Transpose", reshaped(graph, places, planes, size, rows, -1), perm=[0, 2, 1, 3])
+        height, width = (graph.node("Mul", part, graph.integers(size)) for part in (rows, columns))
+        out.append(reshaped(graph, together, 1, planes, height, width))
+    return tuple(out)

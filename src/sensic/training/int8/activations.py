@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sensic.networks.codec import pack
-from sensic.networks.frozen import FrozenCodec
-from sensic.networks.layers import GATE_MAX, Block
+from sensic.networks.frozen import FrozenBlock, FrozenCodec
+from sensic.networks.layers import GATE_MAX
 
 PLACES = 96  # of every picture that are looked at
 
@@ -38,14 +38,13 @@ class Samples:
         return {name: torch.cat(parts, 1) for name, parts in self._seen.items()}
 
 
-def block(module: Block, x: Tensor, name: str, samples: Samples) -> Tensor:
+def block(module: FrozenBlock, x: Tensor, name: str, samples: Samples) -> Tensor:
     see = samples.see
     a = see(f"{name}.a", F.leaky_relu(module.a(x), 0.01))
     x = x + module.b(see(f"{name}.d", module.d(a)))
     middle = see(f"{name}.middle", x)
-    value, gate = module.f1(middle).chunk(2, 1)
-    gate = see(f"{name}.gate", gate.clamp(0, GATE_MAX))
-    product = see(f"{name}.product", see(f"{name}.value", value) * gate)
+    gate = see(f"{name}.gate", module.gate(middle).clamp(0, GATE_MAX))
+    product = see(f"{name}.product", see(f"{name}.value", module.value(middle)) * gate)
     return see(f"{name}.out", x + module.f2(product))
 
 
