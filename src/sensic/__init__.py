@@ -11,8 +11,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sensic import errors
 from sensic.errors import (
@@ -35,6 +34,7 @@ from sensic.errors import (
     VersionError,
     WrongModelError,
 )
+from sensic.lazy import when_used
 
 if TYPE_CHECKING:
     from sensic.codec.access import Video, open_video
@@ -95,27 +95,17 @@ __all__ = [
 ]
 
 # Loaded when first used: the command line must start at once, and FFmpeg, ONNX Runtime and OpenCV take a moment.
-_HOMES = {
-    "sensic.codec.access": ("Video", "open_video"),
-    "sensic.codec.inspection": ("probe", "verify"),
-    "sensic.codec.plan": ("DecodePlan", "EncodePlan", "plan_decode", "plan_encode"),
-    "sensic.codec.reports": ("Concealed", "DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
-    "sensic.codec.target": ("RateTarget",),
-    "sensic.codec.transcode": ("decode", "encode"),
-    "sensic.container": ("Limits",),
-    "sensic.model": ("Model",),
-    "sensic.video": ("Colour", "Filters", "Frame", "VideoInfo"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'sensic' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = when_used(
+    __name__,
+    {
+        "sensic.codec.access": ("Video", "open_video"),
+        "sensic.codec.inspection": ("probe", "verify"),
+        "sensic.codec.plan": ("DecodePlan", "EncodePlan", "plan_decode", "plan_encode"),
+        "sensic.codec.reports": ("Concealed", "DecodeReport", "EncodeReport", "Progress", "StreamInfo", "VerifyReport"),
+        "sensic.codec.target": ("RateTarget",),
+        "sensic.codec.transcode": ("decode", "encode"),
+        "sensic.container": ("Limits",),
+        "sensic.model": ("Model",),
+        "sensic.video": ("Colour", "Filters", "Frame", "VideoInfo"),
+    },
+)

@@ -181,13 +181,24 @@ def test_version_and_start_up() -> None:
     assert best < 1.0  # 0.2 s on a busy machine
 
 
-def test_info_loads_no_network_and_no_opencv() -> None:
-    vector = str(Path(__file__).parents[1] / "vectors" / "v1-groups.mkv")
-    script = f"import sys, sensic.cli as c; c.main(['info', {vector!r}]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.decode()
-    assert "frames:" in done
+def test_info_loads_no_libraries_and_no_other_commands() -> None:
+    vectors = Path(__file__).parents[1] / "vectors"
+    text, loaded = loaded_by("info", vectors / "v1-groups.mkv")
+    assert "frames:" in text
     heavy = {"constriction", "cv2", "matplotlib", "numpy", "onnxruntime", "openvino", "safetensors", "scipy", "torch"}
-    assert not heavy & set(done.splitlines()[-1].split())
+    assert not (heavy | {"av", "pydantic", "rich", "sensic.cli.encode", "sensic.video.source"}) & loaded
+    text, loaded = loaded_by("info", vectors / "v1-sound.mkv")
+    assert "audio: flac" in text  # FFmpeg says so
+    assert "av" in loaded
+    assert not heavy & loaded
+
+
+def loaded_by(*words: str | Path) -> tuple[str, set[str]]:
+    """What a command prints, and the modules there are in the end."""
+    script = f"import sys, sensic.cli as c; c.main({list(map(str, words))!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.decode()
+    text, _, modules = done.rstrip("\n").rpartition("\n")
+    return text, set(modules.split())
 
 
 def _seconds(*words: str) -> float:

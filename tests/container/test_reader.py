@@ -249,6 +249,18 @@ def test_memory_is_that_of_one_block(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def test_whether_there_may_be_side_streams() -> None:
+    attachment = ebml.element(ebml.ATTACHMENTS, b"")
+    sound = (Path(__file__).parents[1] / "vectors" / "v1-sound.mkv").read_bytes()
+    cases = {STREAM: False, STREAM + attachment: True, sound: True, STREAM + b"what is this?": True}
+    for stream, expected in cases.items():
+        with StreamReader(stream) as reader:
+            first = next(reader.blocks())
+            assert reader.has_side() is expected
+            assert contents([first, *reader.blocks()]) == contents(BLOCKS) or stream == sound  # stands where it stood
+    assert not StreamReader(Pipe(STREAM)).has_side()  # type: ignore[arg-type]
+
+
 def test_bytes_have_no_side_streams() -> None:
     with StreamReader(STREAM).side() as side:
         assert side.templates == ()

@@ -14,7 +14,7 @@ import atheris
 import typer
 
 with atheris.instrument_imports(include=["sensic.container", "sensic.model", "sensic.sensing.packets"]):
-    from tests.fuzz.targets import CORPUS, TARGETS, repaired
+    from tests.fuzz.targets import CORPUS, TARGETS, changed_json, repaired
 
 
 def main(
@@ -35,7 +35,8 @@ def main(
             "-max_len=4096",
             "-print_final_stats=1",
         ]
-        given = {"custom_mutator": _sealed} if target.sealed else {}
+        mutator = _sealed if target.sealed else _json if target.json else None
+        given = {"custom_mutator": mutator} if mutator else {}
         atheris.Setup([sys.argv[0], *options, *filter(lambda place: Path(place).is_dir(), places)], target, **given)
         atheris.Fuzz()
 
@@ -44,6 +45,12 @@ def _sealed(data: bytes, most: int, seed: int) -> bytes:
     """A mutation whose checksum holds, so that the parser behind it is reached; now and then one that doesn't."""
     changed = bytes(atheris.Mutate(data, most))
     return changed if seed % 16 == 0 else repaired(changed)[:most]
+
+
+def _json(data: bytes, most: int, seed: int) -> bytes:
+    """A tree with another value in it, which checks of bytes can't guess; now and then other bytes."""
+    changed = changed_json(data, seed) if seed % 16 else None
+    return bytes(atheris.Mutate(data, most)) if changed is None or len(changed) > most else changed
 
 
 if __name__ == "__main__":

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from sensic.container import Block, FrameRecord, StreamHeader, StreamReader
 from sensic.container.integers import CRC_BYTES, seal
-from sensic.errors import SensicError
-from sensic.model.files import MANIFEST, read_file, read_manifest
+from sensic.errors import ModelError, SensicError
+from sensic.model import Model
+from sensic.model.manifest import parse_manifest
 from sensic.model.untrusted import check_graph
 from sensic.sensing.packets import Packet, join, split
 from sensic.sensing.settings import SensingSettings
 
 CORPUS = Path(__file__).parent / "corpus"
+NOWHERE = Path(__file__).parent / "nowhere"
 
 
 @dataclass(frozen=True)
 class Target:
-    """``read`` is fed; ``sealed`` says that the bytes end in a checksum, which mutations repair; ``seeds`` to begin
-    with, beside those in the corpus."""
+    """``read`` is fed; ``seeds`` to begin with, beside those in the corpus. ``sealed`` says that the bytes end in a
+    checksum, which mutations repair, ``json`` that they are a text in JSON, whose values mutations change."""
 
     read: Callable[[bytes], object]
     seeds: Callable[[], list[bytes]]
     sealed: bool = False
+    json: bool = False
 
     def __call__(self, data: bytes) -> None:
         """Raises only what must not happen."""
@@ -54,11 +59,18 @@ def _block(data: bytes) -> None:
 
 
 def _model(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        (Path(name) / MANIFEST).write_bytes(data)
-        _, manifest = read_manifest(Path(name))
-        for file in list(manifest["files"])[:3]:
-            read_file(Path(name), manifest, str(file))
+    """All that a manifest is asked about before its files, which are not there."""
+    model = Model(NOWHERE, "0" * 64, parse_manifest(data, NOWHERE))
+    assert repr(model)
+    uses: list[Callable[[], object]] = [
+        lambda: model.sizes,
+        lambda: model.integers,
+        *(lambda position=position: model.frame_quality(32, position) for position in range(3)),
+        *(lambda name=name: model.graph(name) for name in model.graphs),
+    ]
+    for use in uses:
+        with contextlib.suppress(ModelError):
+            use()
 
 
 def _streams() -> list[bytes]:
@@ -79,6 +91,13 @@ def _blocks() -> list[bytes]:
     return [Block(frames, True, b"payload").pack(), Block((FrameRecord(3),), False, b"", 2, True).pack()]
 
 
+def _manifests() -> list[bytes]:
+    """One with files of its own, and one that is made of a model that ships."""
+    own = (Path(__file__).parents[1] / "vectors" / "model" / "manifest.json").read_bytes()
+    step = {"int8.safetensors": {"bytes": 1, "sha256": "0" * 64}}
+    return [own, json.dumps({**json.loads(own), "files": step, "base": Model.default().id}).encode()]
+
+
 def _graphs() -> list[bytes]:
     from tests.small_model import small_model
 
@@ -90,9 +109,7 @@ TARGETS: Mapping[str, Target] = {
     "header": Target(_header, _headers, sealed=True),
     "block": Target(_block, _blocks, sealed=True),
     "packets": Target(split, lambda: [join([Packet(0, 30, b"abc"), Packet(3, 63, b"", True)])], sealed=True),
-    "manifest": Target(
-        _model, lambda: [b'{"format": 1, "name": "", "networks": {}, "quality_offsets": {}, "files": {}}']
-    ),
+    "manifest": Target(_model, _manifests, json=True),
     "graph": Target(lambda data: check_graph(data, "a file"), _graphs),
 }
 
@@ -100,3 +117,46 @@ TARGETS: Mapping[str, Target] = {
 def repaired(data: bytes) -> bytes:
     """With the checksum that its last bytes should be."""
     return seal(data[:-CRC_BYTES])
+
+
+_ODD: tuple[Any, ...] = (
+    *(None, True, 0, 1, -1, 4097, 1 << 70, 0.5, float("inf"), float("nan")),
+    *("", "0" * 64, "a.onnx", "../a", "a\0", [], [0], {}, {"a": 0}, {"bytes": 1, "sha256": "0" * 64}),
+)
+_KEYS = ("base", "bytes", "files", "format", "intra", "int8.safetensors", "listen.onnx", "write.onnx", "paint.onnx")
+
+
+def changed_json(data: bytes, seed: int) -> bytes | None:
+    """With one of its values replaced, removed, repeated or moved elsewhere; None where it is no JSON."""
+    dice = Random(seed)
+    try:
+        top = [json.loads(data)]
+    except (ValueError, RecursionError):
+        return None
+    places = list(_places(top))
+    holder, key = dice.choice(places)
+    kind = dice.randrange(5)
+    if kind == 0:
+        value = dice.choice(_ODD)
+    elif kind == 1:
+        other, which = dice.choice(places)
+        value = json.loads(json.dumps(other[which]))  # a copy, as there are no circles in JSON
+    else:
+        value = holder[key]
+    if kind == 2 and holder is not top:
+        del holder[key]
+    elif kind == 3 and isinstance(holder, dict):
+        holder[dice.choice(_KEYS)] = value
+    elif kind == 4 and isinstance(holder, list) and holder is not top:
+        holder.insert(key, value)
+    else:
+        holder[key] = value
+    return json.dumps(top[0]).encode()
+
+
+def _places(holder: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value in a tree of JSON: what it is in, and at which index or key."""
+    for key in list(holder) if isinstance(holder, dict) else range(len(holder)):
+        yield holder, key
+        if isinstance(holder[key], dict | list):
+            yield from _places(holder[key])

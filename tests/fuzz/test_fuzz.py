@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import CORPUS, TARGETS, repaired
+from sensic.errors import ModelError
+from tests.fuzz.targets import CORPUS, TARGETS, changed_json, repaired
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted(path for path in CORPUS.rglob("*") if path.is_file())
@@ -29,6 +30,22 @@ def test_the_corpus(case: Path) -> None:
         target(one)
         if target.sealed:
             target(repaired(one))
+
+
+def test_changed_manifests_reach_every_check() -> None:
+    """And stay JSON, which few changes of bytes do."""
+    target, refused = TARGETS["manifest"], set()
+    seeds = target.seeds()
+    for number in range(600):
+        changed = seeds[number % 2]
+        for step in range(2):
+            changed = changed_json(changed, 2 * number + step) or b""
+        try:
+            target.read(changed)
+        except ModelError as error:
+            refused.add(str(error).split(": ")[1].split()[0])
+    assert refused >= {"name", "base", "facts", "networks", "quality_offsets", "files", "model"}
+    assert changed_json(b"{", 0) is None
 
 
 @pytest.mark.parametrize("name", TARGETS)

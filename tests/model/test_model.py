@@ -68,6 +68,20 @@ def test_a_size_that_differs_is_refused_before_reading(copy: Path) -> None:
         (lambda m: m.update(format=99), "format"),
         (lambda m: m.pop("files"), "files missing"),
         (lambda m: m.pop("name"), "name missing"),
+        (lambda m: m.update(name=3), "name is a text"),
+        (lambda m: m.update(base="fast"), "base is a model's id, 64 hexadecimal digits"),
+        (lambda m: m.update(facts=[]), "facts is an object"),
+        (lambda m: m.update(networks=[1]), "networks is an object of whole numbers from 0 to 4096"),
+        (lambda m: m["networks"].update(latent=1 << 40), "networks is"),
+        (lambda m: m["networks"].update(latent=True), "networks is"),
+        (lambda m: m["quality_offsets"].update(inter=[]), "quality_offsets is {}, or has intra"),
+        (lambda m: m["quality_offsets"].pop("intra"), "quality_offsets is"),
+        (lambda m: m["quality_offsets"].update(intra="5"), "quality_offsets is"),
+        (lambda m: m["quality_offsets"].update(inter=[0, 64]), "quality_offsets is"),
+        (lambda m: m.update(files=[]), "files is an object of bytes"),
+        (lambda m: m["files"].update({"../hyper.onnx": m["files"]["hyper.onnx"]}), "files is .* plain name"),
+        (lambda m: m["files"]["hyper.onnx"].update(bytes=float("inf")), "files is"),
+        (lambda m: m["files"]["hyper.onnx"].update(sha256="0"), "files is"),
     ],
 )
 def test_manifests_that_are_not_ours(copy: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
@@ -90,11 +104,22 @@ def test_files_outside_the_manifest_are_never_read(copy: Path) -> None:
         Model.load(copy).graph("../secret")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "null", "\0"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "\0", "[" * 100_000])
 def test_a_manifest_that_is_no_manifest(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ModelError):
         Model.load(tmp_path)
+
+
+def test_a_manifest_for_other_pictures(copy: Path) -> None:
+    """Of a model that codes no frames of its own: there is nothing to say of their quality, and of sizes."""
+    manifest = {**small_model().manifest, "quality_offsets": {}, "networks": {}}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    model = Model.load(copy)
+    with pytest.raises(ModelError, match="no quality_offsets"):
+        model.frame_quality(32, 0)
+    with pytest.raises(ModelError, match="network sizes"):
+        _ = model.sizes
 
 
 def test_qualities_follow_the_pattern_and_stay_in_range() -> None:

@@ -10,27 +10,14 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.exceptions import TyperException
 
 from sensic import __version__
 from sensic.cli import console
-from sensic.cli.adapt import adapt
-from sensic.cli.command import Command, Group
-from sensic.cli.compare import compare
-from sensic.cli.data import app as data
-from sensic.cli.decode import decode
-from sensic.cli.encode import encode
-from sensic.cli.evaluate import evaluate
-from sensic.cli.export import export
-from sensic.cli.info import info
-from sensic.cli.play import play
-from sensic.cli.recover import recover
-from sensic.cli.sense_budget import sense_budget
-from sensic.cli.train import train
-from sensic.cli.verify import verify
+from sensic.cli.command import Commands, Group, build
 from sensic.errors import SensicError
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -47,9 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (encode, decode, info, verify, play, compare, export, train, adapt, recover, sense_budget, evaluate):
-    app.command(cls=Command, no_args_is_help=True)(command)
-app.add_typer(data, name="data")
+COMMANDS = (
+    *("encode", "decode", "info", "verify", "play", "compare", "export", "train", "adapt", "recover", "sense-budget"),
+    *("evaluate", "data"),
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,9 +57,10 @@ def options(
 
 @functools.cache
 def program() -> Group:
-    """The commands as a tree, built once."""
-    tree = typer.main.get_command(app)
+    """The commands as a tree; each is built when it is first looked at."""
+    tree = build(app)
     assert isinstance(tree, Group)
+    tree.commands = cast(Any, Commands("sensic.cli", COMMANDS))  # nobody adds to them
     return tree
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,9 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(*args, params=[*(params or ()), *_configuring()], **attributes)
         self.settings: dict[str, Setting] = {}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _convert_late(super().get_params(ctx))
 
     def make_parser(self, ctx: Any) -> Any:
         """A file may switch something on; then the command line must be able to switch it off."""
@@ -79,6 +83,9 @@ class Group(TyperGroup):
         super().__init__(**attributes)
         self.params = [*self.params, *_configuring()]
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _convert_late(super().get_params(ctx))
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         given = _first_look(self, ctx, args)
         if given is not None:
@@ -91,6 +98,30 @@ class Group(TyperGroup):
                     command.settings = configuration.settings_of(command, words, {}, file, ctx)
                 _print(commands, file)
         return super().parse_args(ctx, args)
+
+
+class Commands(Mapping[str, Any]):
+    """The commands of a package by name. One is imported and its options built when it is first looked at, since only
+    one runs: for ``sense-budget`` that is the function, or the Typer of a group, ``sense_budget`` of the module
+    ``sense_budget``."""
+
+    def __init__(self, package: str, names: Sequence[str]) -> None:
+        self._package, self._names = package, names
+        self._built: dict[str, TyperCommand | TyperGroup] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._built:
+            word = name.replace("-", "_")
+            self._built[name] = build(getattr(importlib.import_module(f"{self._package}.{word}"), word))
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def leaves(group: TyperGroup, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Command]]:
@@ -130,9 +161,36 @@ def _options(
 
 @functools.cache
 def _configuring() -> tuple[TyperOption, ...]:
-    template = typer.Typer(add_completion=False)
-    template.command()(_options)
-    return tuple(each for each in typer.main.get_command(template).params if isinstance(each, TyperOption))
+    return tuple(each for each in build(_options, TyperCommand).params if isinstance(each, TyperOption))
+
+
+def build(made_of: Callable[..., None] | typer.Typer, kind: type[TyperCommand] = Command) -> Any:
+    """The command that a function is, or the group that a Typer is."""
+    if not isinstance(made_of, typer.Typer):
+        function, made_of = made_of, typer.Typer(add_completion=False)
+        made_of.command(cls=kind, no_args_is_help=True)(function)
+    return typer.main.get_command(made_of)
+
+
+def _convert_late(params: list[Any]) -> list[Any]:
+    for param in params:
+        vars(param).setdefault("get_runtime_param", functools.partial(_Conversion, param.get_runtime_param))
+    return params
+
+
+class _Conversion:
+    """Of what the user gave to an option's value. Typer leaves it to pydantic, which takes longer to load than all the
+    rest: it is not asked about texts that are to be texts, and what was not given."""
+
+    def __init__(self, typers: Callable[[], Any]) -> None:
+        self._typers = typers
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value is None:
+            return () if param.multiple or param.nargs == -1 else None
+        if isinstance(value, str) and param.type_descriptor.annotation is str:
+            return value
+        return self._typers().coerce(value, param=param, ctx=ctx)
 
 
 def _first_look(command: TyperCommand | TyperGroup, ctx: Any, args: list[str]) -> Mapping[str, Any] | None:

@@ -15,15 +15,17 @@ from sensic.errors import UsageError
 if TYPE_CHECKING:
     from sensic.training import BuildReport
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Make training packs from footage.")
+data = typer.Typer(
+    name="data", cls=Group, no_args_is_help=True, add_completion=False, help="Make training packs from footage."
+)
 
 
-@app.callback()
-def data() -> None:
+@data.callback()
+def _data() -> None:
     """Make training packs from footage."""  # a callback keeps `build` a word of its own while it is the only command
 
 
-@app.command(cls=Command, no_args_is_help=True)
+@data.command(cls=Command, no_args_is_help=True)
 def build(
     folders: Annotated[list[str], typer.Argument(metavar="FOLDER", help="Folders of videos, or videos.")],
     output: Annotated[str, typer.Option("--out", "-o", metavar="PACKS", help="Folder for the packs.")],

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from sensic.codec.reports import Progress, ProgressCallback, StreamInfo, VerifyReport
 from sensic.container import DEFAULT_LIMITS, Limits, StreamReader
 from sensic.errors import UsageError
-from sensic.video import Filters, Frame, VideoSource
 
 if TYPE_CHECKING:
     import numpy as np
     from av.stream import Stream
 
     from sensic.model import Model
+    from sensic.video import Filters, Frame
 
 
 def probe(source: str | Path | bytes | BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> StreamInfo:
@@ -31,7 +31,7 @@ def probe(source: str | Path | bytes | BinaryIO, *, limits: Limits = DEFAULT_LIM
     >>> info.frames, info.groups, info.header.quality, float(info.duration)
     (6, 1, 32, 0.24)
     """
-    with StreamReader(source, limits=limits) as reader, reader.side() as side:
+    with StreamReader(source, limits=limits) as reader:
         index, info = reader.index(), reader.header.info
         step = index[-1].last_pts - index[-1].first_pts if index else 0
         last = step // max(1, index[-1].frames - 1) if index and index[-1].frames > 1 else 0
@@ -43,8 +43,16 @@ def probe(source: str | Path | bytes | BinaryIO, *, limits: Limits = DEFAULT_LIM
             sum(entry.frames for entry in index),
             sum(entry.starts_group for entry in index),
             max(Fraction(0), span * info.time_base),
-            tuple(map(described, side.templates)),
+            _beside(reader),
         )
+
+
+def _beside(reader: StreamReader) -> tuple[str, ...]:
+    """The side streams in words. FFmpeg takes a moment to load, and isn't needed where there are none."""
+    if not reader.has_side():
+        return ()
+    with reader.side() as side:
+        return tuple(map(described, side.templates))
 
 
 def described(stream: Stream) -> str:
@@ -74,7 +82,8 @@ def verify(
     """
     import numpy as np
 
-    from sensic.codec.profiles import decoder_for  # networks and OpenCV, which probe does without
+    from sensic.codec.profiles import decoder_for  # networks, OpenCV and FFmpeg, which probe does without
+    from sensic.video import VideoSource
 
     start = time.monotonic()
     digest, errors, frames, groups = hashlib.sha256(), np.zeros(3), 0, 0

@@ -48,6 +48,7 @@ class Demuxer:
         self._limits = limits
         self._cluster = 0
         self._check_start()
+        self._has_others = False
         self.track, self.header = self._find_track()
 
     @property
@@ -72,6 +73,19 @@ class Demuxer:
         """Up to ``count`` bytes from there. Only if ``seekable``; go somewhere afterwards."""
         self._input.seek(position)
         return self._input.read_up_to(count)
+
+    def has_others(self) -> bool:
+        """Whether another track or an attachment may be behind this place, or has been before. Only if ``seekable``;
+        go somewhere afterwards."""
+        try:
+            while not self._has_others and (found := self._input.element()) is not None:
+                number, count = found
+                self._has_others = number == ebml.ATTACHMENTS
+                if count != ebml.UNKNOWN_SIZE:
+                    self._skip(count)
+        except DamagedError:
+            return True  # who knows
+        return self._has_others
 
     def next_block(self) -> RawBlock | None:
         """The next block of the Sensic track, None at the end of the file. Raises DamagedError, LimitError."""
@@ -111,14 +125,15 @@ class Demuxer:
                 return self._own_track(self._read(count, _MAX_TRACKS_BYTES, "the list of tracks"))
             if number == ebml.CLUSTER:
                 break
+            self._has_others |= number == ebml.ATTACHMENTS
             if number not in _ENTERED:
                 self._skip(count)
         raise StreamError("not a Sensic stream: a Matroska file without tracks")
 
     def _own_track(self, tracks: bytes) -> tuple[int, StreamHeader]:
-        for number, payload in ebml.children(tracks):
-            if number != ebml.TRACK_ENTRY:
-                continue
+        entries = [payload for number, payload in ebml.children(tracks) if number == ebml.TRACK_ENTRY]
+        self._has_others |= len(entries) > 1
+        for payload in entries:
             entry = dict(ebml.children(payload))
             if entry.get(ebml.CODEC_ID, b"").rstrip(b"\0") == CODEC.encode():
                 header = StreamHeader.unpack(entry.get(ebml.CODEC_PRIVATE, b""), self._limits)

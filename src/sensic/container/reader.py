@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sensic.container.block import Block, out_of_order
 from sensic.container.demux import Demuxer, Place
 from sensic.container.limits import DEFAULT_LIMITS, Limits
 from sensic.container.salvage import Gap, survivors
 from sensic.errors import DamagedError, InputError, LimitError, UsageError
-from sensic.video import SideStreams
+
+if TYPE_CHECKING:
+    from sensic.video import SideStreams
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,19 @@ class StreamReader:
             number -= 1
         self._go_to(index[number].place if index else self._start, number)
 
+    def has_side(self) -> bool:
+        """Whether there may be side streams: there are none in a file with one track and no attachment."""
+        here = self._demuxer.place
+        try:
+            return self._demuxer.seekable and self._demuxer.has_others()
+        finally:
+            if self._demuxer.seekable:
+                self._demuxer.go_to(here)
+
     def side(self) -> SideStreams:
         """The side streams; there are none where the source is not a path."""
+        from sensic.video import SideStreams
+
         return SideStreams(self.source if isinstance(self.source, str | Path) else "-")
 
     def close(self) -> None:

@@ -8,10 +8,9 @@ PosixPath('out/index.html')
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sensic.errors import UsageError
+from sensic.lazy import when_used
 
 if TYPE_CHECKING:
     from sensic.evaluation.bd import delta_quality, delta_rate
@@ -69,35 +68,21 @@ __all__ = [
 ]
 
 # Loaded when first used: SciPy, Matplotlib and librosa take seconds, and need not be installed.
-_HOMES = {
-    "sensic.evaluation.bd": ("delta_quality", "delta_rate"),
-    "sensic.evaluation.bench": ("EvaluateProgress", "evaluate"),
-    "sensic.evaluation.clips": ("Clip", "load"),
-    "sensic.evaluation.coders": ("Coder", "Decoded", "Encoded", "coder"),
-    "sensic.evaluation.comparison": ("CompareReport", "compare_videos"),
-    "sensic.evaluation.metrics": ("METRICS", "NAMES", "measure"),
-    "sensic.evaluation.preview": ("EvaluationPlan", "PlannedClip", "plan_evaluation"),
-    "sensic.evaluation.process": ("Usage", "run"),
-    "sensic.evaluation.report": ("write_report",),
-    "sensic.evaluation.results": ("ClipInfo", "Failure", "Measurement", "Results", "Run"),
-    "sensic.evaluation.tables": ("Delta", "Deltas", "Speed", "default_anchor", "deltas", "rate_metrics", "speeds"),
-    "sensic.evaluation.targets": ("Found", "SearchProgress", "Target", "Try", "find_quality"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'sensic.evaluation' has no attribute {name!r}")
-    try:
-        value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("sensic"):
-            raise
-        raise UsageError(f"evaluation needs more libraries, {error.name} first: pip install 'sensic[eval]'") from error
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = when_used(
+    __name__,
+    {
+        "sensic.evaluation.bd": ("delta_quality", "delta_rate"),
+        "sensic.evaluation.bench": ("EvaluateProgress", "evaluate"),
+        "sensic.evaluation.clips": ("Clip", "load"),
+        "sensic.evaluation.coders": ("Coder", "Decoded", "Encoded", "coder"),
+        "sensic.evaluation.comparison": ("CompareReport", "compare_videos"),
+        "sensic.evaluation.metrics": ("METRICS", "NAMES", "measure"),
+        "sensic.evaluation.preview": ("EvaluationPlan", "PlannedClip", "plan_evaluation"),
+        "sensic.evaluation.process": ("Usage", "run"),
+        "sensic.evaluation.report": ("write_report",),
+        "sensic.evaluation.results": ("ClipInfo", "Failure", "Measurement", "Results", "Run"),
+        "sensic.evaluation.tables": ("Delta", "Deltas", "Speed", "default_anchor", "deltas", "rate_metrics", "speeds"),
+        "sensic.evaluation.targets": ("Found", "SearchProgress", "Target", "Try", "find_quality"),
+    },
+    extra="eval",
+)

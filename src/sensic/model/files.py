@@ -33,15 +33,14 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sensic.errors import ModelError
+from sensic.model.manifest import FORMAT, parse_manifest
 
-FORMAT = 1
 GRAPHS = ("hyper", "first", "second", "memory", "context", "analysis", "synthesis")
 SENSING_GRAPHS = ("listen", "write", "paint")
 SNAPSHOT_GRAPHS = ("unroll",)
 MANIFEST = "manifest.json"
 STEPS = "int8.safetensors"
 MANIFEST_MAX = 1 << 20
-FILE_MAX = 256 << 20
 
 
 def write_model(
@@ -92,34 +91,25 @@ def read_manifest(directory: Path) -> tuple[str, dict[str, Any]]:
         if path.stat().st_size > MANIFEST_MAX:
             raise ModelError(f"{path}: a manifest has at most {MANIFEST_MAX} bytes")
         text = path.read_bytes()
-        manifest = json.loads(text)
     except OSError as error:
         raise ModelError(f"{directory}: not a model directory ({error.strerror} reading manifest.json)") from error
-    except ValueError as error:
-        raise ModelError(f"{path}: not JSON") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ModelError(f"{path}: model format {FORMAT} is needed; is it from a newer Sensic?")
-    missing = {"name", "networks", "quality_offsets", "files"} - manifest.keys()
-    if missing:
-        raise ModelError(f"{path}: {', '.join(sorted(missing))} missing")
-    return hashlib.sha256(text).hexdigest(), manifest
+    return hashlib.sha256(text).hexdigest(), parse_manifest(text, path)
 
 
 def read_file(directory: Path, manifest: Mapping[str, Any], file: str) -> bytes:
     """One file of a model, its size and hash checked before anything parses it."""
     try:
         entry = manifest["files"][file]
-        size, digest = int(entry["bytes"]), str(entry["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise ModelError(f"{directory}: the manifest does not name {file}") from error
     path = directory / file
     try:
-        if size > FILE_MAX or path.stat().st_size != size:
+        if path.stat().st_size != entry["bytes"]:
             raise ModelError(f"{path}: size differs from the manifest")
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != digest:
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
         raise ModelError(f"{path}: hash differs from the manifest; the file is damaged or was changed")
     return data
 

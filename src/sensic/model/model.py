@@ -141,8 +141,8 @@ class Model:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """``latent``, ``hyper`` and ``memory``: channels, each 1 to 4,096."""
-        sizes = {k: self.manifest["networks"].get(k) for k in ("latent", "hyper", "memory")}
-        if not all(isinstance(v, int) and 1 <= v <= 4096 for v in sizes.values()):
+        sizes = {k: self.manifest["networks"].get(k, 0) for k in ("latent", "hyper", "memory")}
+        if not all(sizes.values()):
             raise ModelError(f"{self.directory}: the network sizes are not usable")
         return sizes
 
@@ -157,6 +157,8 @@ class Model:
     def frame_quality(self, quality: int, position: int) -> int:
         """Quality 0..63 of the frame at ``position`` in its group: the first is better, then a pattern repeats."""
         offsets = self.manifest["quality_offsets"]
+        if not offsets:
+            raise ModelError(f"{self.directory}: no quality_offsets")
         pattern = offsets["inter"]
         offset = offsets["intra"] if position == 0 else pattern[(position - 1) % len(pattern)]
         return min(max(quality + int(offset), 0), QUALITIES - 1)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from sensic.model.files import FORMAT, STEPS, read_file, write_manifest
+from sensic.model.files import STEPS, read_file, write_manifest
+from sensic.model.manifest import FORMAT
 from sensic.model.model import Model
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sensic.errors import BackendError
+from sensic.errors import BackendError, ModelError
 from sensic.model import GRAPHS, Model
 from sensic.runtime.protocol import INPUTS, INTEGER_GRAPHS, Array
 
@@ -53,7 +53,11 @@ class TorchBackend:
         self._recorded: dict[Any, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = {}
 
         def codec(kind: torch.dtype) -> FrozenCodec:
-            vae = VideoVAE(NetworkSize(**model.manifest["networks"]))
+            try:
+                size = NetworkSize(**model.manifest["networks"])
+            except TypeError as error:
+                raise ModelError(f"{model.directory}: the network sizes are not usable: {error}") from error
+            vae = VideoVAE(size)
             vae.load_state_dict({k: torch.from_numpy(v) for k, v in model.weights().items()})
             return FrozenCodec(vae).to(device=device, dtype=kind)
 

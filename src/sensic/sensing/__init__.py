@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sensic.lazy import when_used
 
 if TYPE_CHECKING:
     from sensic.sensing.budget import Budget, measure_budget
@@ -39,27 +40,17 @@ __all__ = [
 ]
 
 # Loaded when first used: the command line must start at once.
-_HOMES = {
-    "sensic.sensing.budget": ("Budget", "measure_budget"),
-    "sensic.sensing.cacti": ("RecoverProgress", "RecoverReport", "Snapshots", "recover"),
-    "sensic.sensing.decoder": ("DECODERS", "SensingDecoder"),
-    "sensic.sensing.encoder": ("SensingEncoder",),
-    "sensic.sensing.operators": ("Operator", "operator"),
-    "sensic.sensing.packets": ("Packet",),
-    "sensic.sensing.recoveries": ("RECOVERIES",),
-    "sensic.sensing.settings": ("SensingSettings",),
-    "sensic.sensing.snapshots": ("SnapshotDecoder",),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'sensic.sensing' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = when_used(
+    __name__,
+    {
+        "sensic.sensing.budget": ("Budget", "measure_budget"),
+        "sensic.sensing.cacti": ("RecoverProgress", "RecoverReport", "Snapshots", "recover"),
+        "sensic.sensing.decoder": ("DECODERS", "SensingDecoder"),
+        "sensic.sensing.encoder": ("SensingEncoder",),
+        "sensic.sensing.operators": ("Operator", "operator"),
+        "sensic.sensing.packets": ("Packet",),
+        "sensic.sensing.recoveries": ("RECOVERIES",),
+        "sensic.sensing.settings": ("SensingSettings",),
+        "sensic.sensing.snapshots": ("SnapshotDecoder",),
+    },
+)

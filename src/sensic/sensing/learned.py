@@ -63,8 +63,8 @@ class LearnedDecoder:
         self._backend = OnnxBackend(model, threads, SENSING_GRAPHS)
         sizes = model.manifest["networks"]
         try:
-            self._layers, self._hidden = int(sizes["layers"]), int(sizes["hidden"])
-        except (KeyError, TypeError, ValueError) as error:
+            self._layers, self._hidden = sizes["layers"], sizes["hidden"]
+        except KeyError as error:
             raise ModelError(f"{model.directory}: the network sizes are not usable") from error
         self._check(model)
 

@@ -8,10 +8,9 @@ PosixPath('runs/mine/model')
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sensic.errors import UsageError
+from sensic.lazy import when_used
 
 if TYPE_CHECKING:
     from sensic.training.adaptation import AdaptProgress, AdaptReport, adapt
@@ -60,38 +59,24 @@ __all__ = [
 ]
 
 # Loaded when first used: PyTorch takes seconds, and need not be installed.
-_HOMES = {
-    "sensic.training.adaptation": ("AdaptProgress", "AdaptReport", "adapt"),
-    "sensic.training.data.build": ("build_packs",),
-    "sensic.training.data.manifest": ("BuildReport",),
-    "sensic.training.data.preview": ("PackPlan", "plan_packs"),
-    "sensic.training.data.settings": ("BuildSettings",),
-    "sensic.training.export": ("export_model",),
-    "sensic.training.preview": ("AdaptPlan", "TrainPlan", "plan_adaptation", "plan_training"),
-    "sensic.training.profiles": ("read_recipe", "train"),
-    "sensic.training.recipe": ("Recipe",),
-    "sensic.training.release": ("export_weights",),
-    "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),
-    "sensic.training.sensing.recipe": ("SensingRecipe",),
-    "sensic.training.sensing.reports": ("SensingReport", "SensingResult"),
-    "sensic.training.snapshot.recipe": ("SnapshotRecipe",),
-    "sensic.training.snapshot.reports": ("SnapshotReport", "SnapshotResult"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'sensic.training' has no attribute {name!r}")
-    try:
-        value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("sensic"):
-            raise
-        raise UsageError(f"training needs more libraries, {error.name} first: pip install 'sensic[train]'") from error
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = when_used(
+    __name__,
+    {
+        "sensic.training.adaptation": ("AdaptProgress", "AdaptReport", "adapt"),
+        "sensic.training.data.build": ("build_packs",),
+        "sensic.training.data.manifest": ("BuildReport",),
+        "sensic.training.data.preview": ("PackPlan", "plan_packs"),
+        "sensic.training.data.settings": ("BuildSettings",),
+        "sensic.training.export": ("export_model",),
+        "sensic.training.preview": ("AdaptPlan", "TrainPlan", "plan_adaptation", "plan_training"),
+        "sensic.training.profiles": ("read_recipe", "train"),
+        "sensic.training.recipe": ("Recipe",),
+        "sensic.training.release": ("export_weights",),
+        "sensic.training.reports": ("TrainProgress", "TrainReport", "ValidationResult"),
+        "sensic.training.sensing.recipe": ("SensingRecipe",),
+        "sensic.training.sensing.reports": ("SensingReport", "SensingResult"),
+        "sensic.training.snapshot.recipe": ("SnapshotRecipe",),
+        "sensic.training.snapshot.reports": ("SnapshotReport", "SnapshotResult"),
+    },
+    extra="train",
+)

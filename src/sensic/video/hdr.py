@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import av
-from av.sidedata.sidedata import SideData, SideDataContainer
+if TYPE_CHECKING:
+    import av
+    from av.sidedata.sidedata import SideData, SideDataContainer
 
 Metadata = dict[str, Any]
 
@@ -73,7 +74,7 @@ def hdr_of(frame: av.VideoFrame) -> Metadata:
 
 def side_data_of(frame: av.VideoFrame) -> list[SideData]:
     """What a frame carries beside its samples."""
-    data = cast(SideDataContainer, frame.side_data)
+    data = cast("SideDataContainer", frame.side_data)
     return [data[index] for index in range(len(data))]
 
 
