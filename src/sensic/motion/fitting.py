@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensic.motion.field import BLOCK, LIMIT, Field, Plane
-from sensic.motion.pricing import pair_bits
+from sensic.motion.pricing import edged, pair_bits
 
 Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 DAMPING = 120.0
 """Added to the squared slopes of a block's pixels: without texture nothing moves."""
@@ -63,7 +64,7 @@ class Fitting:
         """``field`` after so many ``rounds`` of steps, and of ``merges`` with neighbours and the last field.
 
         ``by_turns`` decides for a quarter of the blocks at a time, none of them neighbours, who then know what the
-        others did: better, and four times the work. Merges always do.
+        others did: better, and more work. Merges always do.
         """
         self._count(self._reach if by_turns else self._shares)
         for _ in range(rounds):
@@ -77,7 +78,7 @@ class Fitting:
             before = self.field
             for turn in self._turns:
                 for side in SIDES:
-                    around = np.pad(self.field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+                    around = edged(self.field)
                     self._try(np.where(turn, around[:, *side], self.field))
                 self._try(np.where(turn, self._previous, self.field))
             if self.field is before:
@@ -90,9 +91,10 @@ class Fitting:
         return float((self._left * self._left).sum() * self._area)
 
     def _take(self, field: Field) -> None:
-        self.field, self._at = field, self._places(field)
-        self._left = self._rest(self._at)
-        self._errors: Floats | None = None  # of what hangs on every vector; made when asked for
+        places = self._places(field)
+        self.field, self._left = field, self._rest(places)
+        self._at: Floats | None = places  # the next two are made when asked for
+        self._errors: Floats | None = None  # of what hangs on every vector
 
     def _count(self, counted: tuple[Floats, Floats]) -> None:
         """How much the pixels that hang on a vector count from now on."""
@@ -109,13 +111,21 @@ class Fitting:
         gain = self._errors - self._sums(rest * rest, self._counted)
         own = pair_bits(self.field, self.field, self._previous)
         better = differs & (gain > self._weight * (pair_bits(tried, self.field, self._previous) - own))
-        if better.any():
-            self._take(np.where(better, tried, self.field))
+        if not better.any():
+            return
+        field, taken = np.where(better, tried, self.field), _hanging(better)
+        if (taken & _hanging(differs & ~better)).any():
+            self._take(field)
+        else:  # no pixel hangs on what is taken and on what is not
+            side = len(rest) // len(taken)
+            np.copyto(self._left, rest, where=taken.repeat(side, 0).repeat(side, 1))
+            self.field, self._at, self._errors = field, None, None
 
     def _stepped(self) -> Field:
-        x, y = (self._moved(plane, self._at, cv2.INTER_LINEAR) for plane in (1, 2))
-        products = (x * x, y * y, x * y, x * self._left, y * self._left)
-        xx, yy, xy, xr, yr = (self._sums(product, self._shares).astype(np.float64) for product in products)
+        at = self._places(self.field) if self._at is None else self._at
+        x, y = (self._moved(plane, at, cv2.INTER_LINEAR) for plane in (1, 2))
+        factors = ((x, x), (y, y), (x, y), (x, self._left), (y, self._left))
+        xx, yy, xy, xr, yr = (self._sums(a * b, self._shares).astype(np.float64) for a, b in factors)
         xx, yy = xx + DAMPING, yy + DAMPING
         step = np.stack([yy * xr - xy * yr, xx * yr - xy * xr]) / (xx * yy - xy * xy)
         quarters = np.rint(4 * STEP * np.clip(step, -LONGEST, LONGEST))
@@ -141,3 +151,9 @@ class Fitting:
         """Over the pixels that hang on every vector, as much as they are ``counted``: [h, w]."""
         rows, columns = counted
         return np.asarray(rows.T @ values @ columns * self._area, np.float32)
+
+
+def _hanging(blocks: Bools) -> Bools:
+    """The quarters of blocks [2h, 2w] whose pixels hang on any of the ``blocks`` [h, w]."""
+    quarters = blocks.repeat(2, 0).repeat(2, 1).astype(np.uint8)
+    return np.asarray(cv2.dilate(quarters, np.ones((3, 3), np.uint8)), np.bool_)
