@@ -4,7 +4,7 @@ import numpy as np
 
 from sensic.entropy.coder import TOTAL
 from sensic.motion import contexts
-from sensic.motion.adaptive import CEILING, ODDS, REACH, STEP, FlagStatistics, Meter, logarithm
+from sensic.motion.adaptive import CEILING, ODDS, REACH, STEP, Draft, FlagStatistics, logarithm
 from sensic.motion.field import LIMIT
 
 
@@ -40,9 +40,9 @@ def test_initial_counts_fit_their_contexts() -> None:
 
 def test_flags_cost_what_their_frequency_says() -> None:
     truth = np.random.default_rng(0).random(40_000) < 0.03
-    statistics, meter = FlagStatistics(np.full((2, 2), STEP)), Meter()
+    statistics, draft = FlagStatistics(np.full((2, 2), STEP)), Draft()
     for part in truth.reshape(400, 100):
-        statistics.code(meter, np.zeros(100, np.int64), part)
+        statistics.code(draft, np.zeros(100, np.int64), part)
     p = truth.mean()
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p)) * truth.size
-    assert meter.bits < 1.03 * entropy
+    assert draft.bits < 1.03 * entropy

@@ -136,6 +136,19 @@ def test_measure_foretells_and_changes_nothing() -> None:
         assert coder.bits - before == pytest.approx(foretold)
 
 
+def test_what_was_measured_is_written_as_if_it_was_not() -> None:
+    generator = np.random.default_rng(3)
+    motion, coder = MotionCoder(12, 20), SymbolEncoder()
+    plain, plain_coder = MotionCoder(12, 20), SymbolEncoder()
+    for kind in ("zoom", "jitter", "jitter", "noise"):
+        field, other = field_of(kind, 12, 20, generator), field_of("jitter", 12, 20, generator)
+        motion.measure(field), motion.copy().encode(field, SymbolEncoder()), motion.measure(other)
+        motion.encode(field, coder)
+        plain.encode(field, plain_coder)
+        assert np.array_equal(motion.previous, field)
+    assert coder.finish() == plain_coder.finish()
+
+
 def test_vectors_out_of_range_are_refused() -> None:
     field = np.zeros((2, 3, 4), np.int16)
     field[1, 2, 3] = LIMIT + 1

@@ -177,10 +177,10 @@ class LatentPath:
         self, port: SymbolPort, part: str, run: Pass, mean: Floats, index: Floats, value: Floats | None, out: Floats
     ) -> None:
         """Code the positions of a pass and add their decoded values to ``out``, zero there. Spoils ``mean``."""
-        indices = index.astype(np.uint8).ravel()[run.where]
+        indices = index.astype(np.uint8).take(run.where)
         cells, statistics = run.cells + indices, self._statistics[part]
         shifted = statistics.apply(cells) if self._adaptive else indices
-        wanted = None if value is None else (value - mean).ravel()[run.where]
+        wanted = None if value is None else (value - mean).take(run.where)
         symbols = port.exchange(part, wanted, shifted, run)
         statistics.update(symbols, cells)
         self.checksum = google_crc32c.extend(self.checksum, symbols.astype("<i4").tobytes())

@@ -24,8 +24,9 @@ HYPER_WORTH = 12.0
 
 def nearest(residual: Floats) -> Symbols:
     """Symbols [n] of values less their means [n], by rounding; no number at all counts as zero."""
-    finite = np.nan_to_num(residual, posinf=SYMBOL_MAX, neginf=-SYMBOL_MAX)
-    symbols: Symbols = np.clip(np.rint(finite), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
+    symbols = np.zeros(residual.size, np.int32)
+    some = np.flatnonzero(np.abs(residual) > 0.5)  # mostly few
+    symbols[some] = np.clip(np.rint(residual[some]), -SYMBOL_MAX, SYMBOL_MAX)
     return symbols
 
 
@@ -35,9 +36,9 @@ def cheapest(residual: Floats, index: NDArray[np.uint8], tables: ScaleTables, wo
     ``index`` [n] names the table that each symbol is coded with; ``worth`` is one for all or one for each.
     """
     symbols = nearest(residual)
-    magnitude = np.abs(symbols)
-    where = np.flatnonzero((magnitude > 0) & (magnitude < tables.cost.shape[1]))
-    size, table = magnitude[where], index[where]
+    where = np.flatnonzero(symbols != 0)
+    where = where[np.abs(symbols[where]) < tables.cost.shape[1]]
+    size, table = np.abs(symbols[where]), index[where]
     saved = (tables.cost[table, size] - tables.cost[table, size - 1]) / COST_STEPS
     beyond = np.abs(residual[where]) - size  # the error of rounding; one step lower it is 1 + beyond
     price = worth if isinstance(worth, float) else worth[where]

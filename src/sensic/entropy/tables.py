@@ -7,6 +7,7 @@ A table of scale ``s`` serves symbols ``-r..r`` as categories ``0..2r`` and anyt
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,10 +101,12 @@ class ScaleTables:
     def encode(self, symbols: IntArray, index: NDArray[np.uint8], coder: SymbolEncoder) -> None:
         """Write symbols [n] whose tables are ``index`` [n], grouped by table in ascending order."""
         for scale, places in self._runs(index):
-            values = symbols[places]
-            radius = int(self.radius[scale])
-            outside = np.abs(values) > radius
-            coder.encode(np.where(outside, 2 * radius + 1, values + radius).astype(np.int32), self.tables[scale])
+            values, radius = symbols.take(places), int(self.radius[scale])
+            some = np.flatnonzero(values != 0)  # mostly few
+            outside = some[np.abs(values[some]) > radius]
+            categories = values + np.int32(radius)
+            categories[outside] = 2 * radius + 1
+            coder.encode(categories, self.tables[scale])
             for value in values[outside]:
                 coder.encode_unsigned((abs(int(value)) - radius - 1) * 2 + (value < 0))
 
@@ -125,11 +128,15 @@ class ScaleTables:
         return symbols
 
     @staticmethod
-    def _runs(index: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.int64]]]:
+    def _runs(index: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """The tables in use in rising order, and the places where each is."""
         surest, rest = np.flatnonzero(index == 0), np.flatnonzero(index != 0)  # mostly far fewer to sort
+        if surest.size:
+            yield 0, surest
         sorted_ = index[rest]
         order = rest[np.argsort(sorted_, kind="stable")]
-        ends = np.cumsum(np.bincount(sorted_, minlength=SCALES))[:-1]
-        runs = enumerate(np.split(order, ends))
-        return [(scale, places) for scale, places in [(0, surest), *runs] if places.size]
+        end = 0
+        for scale, count in enumerate(np.bincount(sorted_).tolist()):
+            begin, end = end, end + count
+            if count:
+                yield scale, order[begin:end]

@@ -8,8 +8,8 @@ and decoder cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable
+from copy import copy
 from math import isqrt
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from sensic.entropy.coder import TOTAL, FrequencyTable, SymbolDecoder, SymbolEnc
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Keys = NDArray[np.uint8]  # few bits are sorted faster
 
 REACH = 56
 STEP = 16
@@ -50,21 +51,12 @@ def logarithm(counts: Ints) -> Ints:
 
 
 class Port(Protocol):
-    """Codes runs of symbols with given tables: writes ``truth`` and returns it, or ignores it and returns what it read.
+    """Codes runs of symbols with given tables: notes ``truth`` and returns it, or ignores it and returns what it read.
 
     Code against this is encoder and decoder at once.
     """
 
     def code(self, truth: Ints, table: FrequencyTable) -> Ints: ...
-
-
-class Writer:
-    def __init__(self, coder: SymbolEncoder) -> None:
-        self._coder = coder
-
-    def code(self, truth: Ints, table: FrequencyTable) -> Ints:
-        self._coder.encode(truth.astype(np.int32), table)
-        return truth
 
 
 class Reader:
@@ -75,25 +67,41 @@ class Reader:
         return self._coder.decode(truth.size, table).astype(np.int64)
 
 
-class Meter:
-    """Writes nothing and sums the ideal code length in ``bits``."""
+class Draft:
+    """Keeps runs of symbols until they are written, if ever."""
 
     def __init__(self) -> None:
-        self.bits = 0.0
+        self._runs: list[tuple[Ints, FrequencyTable]] = []
 
     def code(self, truth: Ints, table: FrequencyTable) -> Ints:
-        self.bits += float(table.bits[truth].sum())
+        self._runs.append((truth, table))
         return truth
 
+    def write(self, coder: SymbolEncoder) -> None:
+        for symbols, table in self._runs:
+            coder.encode(symbols.astype(np.int32), table)
 
-def runs(keys: Ints) -> Iterator[tuple[int, Ints]]:
-    """Every value of ``keys`` with the places where it stands, in rising order of both."""
+    @property
+    def bits(self) -> float:
+        """The ideal code length."""
+        bits = 0.0  # not sum(), which rounds differently from Python 3.12 on
+        for symbols, table in self._runs:
+            bits += float(table.bits[symbols].sum())
+        return bits
+
+
+def _code(port: Port, keys: Ints | Keys, truth: Ints, table: Callable[[int], FrequencyTable]) -> Ints:
+    """Code ``truth`` with the tables of its ``keys``: those with the same key together, the least keys first."""
     order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    edges = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), keys.size]
-    for begin, end in pairwise(edges):
-        if end > begin:
-            yield int(ordered[begin]), order[begin:end]
+    wanted, found = truth[order], np.empty_like(truth)
+    end = 0
+    for key, count in enumerate(np.bincount(keys).tolist()):
+        if count:
+            begin, end = end, end + count
+            found[begin:end] = port.code(wanted[begin:end], table(key))
+    values = np.empty_like(truth)
+    values[order] = found
+    return values
 
 
 def _count(counts: Ints, contexts: Ints, values: Ints) -> Ints:
@@ -101,7 +109,7 @@ def _count(counts: Ints, contexts: Ints, values: Ints) -> Ints:
     rows that changed."""
     size = counts.shape[1]
     seen = np.bincount(size * contexts + values, minlength=counts.size).reshape(counts.shape)
-    rows = np.flatnonzero(seen.sum(1))
+    rows = np.flatnonzero(np.bincount(contexts))
     changed = counts[rows] + STEP * seen[rows]
     while (full := changed.sum(1) > CEILING).any():
         changed[full] = (changed[full] + 1) >> 1
@@ -117,20 +125,19 @@ class FlagStatistics:
         self._tables = self._choose(counts)
 
     @staticmethod
-    def _choose(counts: Ints) -> Ints:
+    def _choose(counts: Ints) -> Keys:
         """The tables that counts call for."""
         logs = logarithm(counts)
-        return np.asarray(np.clip(logs[:, 1] - logs[:, 0], -REACH, REACH) + REACH, np.int64)
+        return np.asarray(np.clip(logs[:, 1] - logs[:, 0], -REACH, REACH) + REACH, np.uint8)
 
     def copy(self) -> FlagStatistics:
-        return FlagStatistics(self._counts)
+        twin = copy(self)
+        twin._counts, twin._tables = self._counts.copy(), self._tables.copy()
+        return twin
 
     def code(self, port: Port, contexts: Ints, truth: Bools) -> Bools:
         """Code one flag per context with the counts so far, then count them."""
-        values = np.empty(contexts.size, np.int64)
-        wanted = truth.astype(np.int64)
-        for table, at in runs(self._tables[contexts]):
-            values[at] = port.code(wanted[at], ODDS[table])
+        values = _code(port, self._tables[contexts], truth.astype(np.int64), ODDS.__getitem__)
         rows = _count(self._counts, contexts, values)
         self._tables[rows] = self._choose(self._counts[rows])
         return np.asarray(values != 0)
@@ -152,9 +159,7 @@ class SymbolStatistics:
 
     def code(self, port: Port, contexts: Ints, truth: Ints) -> Ints:
         """Code one symbol per context with the tables of this field, and note them for the next."""
-        values = np.empty(contexts.size, np.int64)
-        for context, at in runs(contexts):
-            values[at] = port.code(truth[at], self._table(context))
+        values = _code(port, contexts, truth, self._table)
         self._seen.append((contexts, values))
         return values
 

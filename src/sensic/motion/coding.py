@@ -22,13 +22,12 @@ from sensic.motion.adaptive import (
     ODDS,
     REACH,
     Bools,
+    Draft,
     FlagStatistics,
     Ints,
-    Meter,
     Port,
     Reader,
     SymbolStatistics,
-    Writer,
 )
 from sensic.motion.field import LIMIT, Field
 
@@ -98,12 +97,15 @@ class MotionCoder:
         self._flags = FlagStatistics(contexts.flag_counts())
         self._choices = SymbolStatistics(contexts.choice_counts())
         self._differences = SymbolStatistics(contexts.difference_counts())
+        self._drafts: dict[bytes, tuple[MotionCoder, Draft]] = {}
 
     def encode(self, field: Field, coder: SymbolEncoder) -> None:
         """Append one field, int16 [2, h, w], within ±LIMIT (else ValueError)."""
         if field.shape != self.previous.shape or int(np.abs(field.astype(np.int32)).max()) > LIMIT:
             raise ValueError(f"a motion field has the shape {self.previous.shape} and values within ±{LIMIT}")
-        self._transcribe(field, Writer(coder))
+        after, draft = self._drafted(field)
+        draft.write(coder)
+        vars(self).update(vars(after))
 
     def decode(self, coder: SymbolDecoder) -> Field:
         """The next field. Raises DamagedError for vectors out of range."""
@@ -113,14 +115,22 @@ class MotionCoder:
         """A coder that has coded the same, to go on from here a second time."""
         twin = copy(self)
         twin._flags, twin._choices = self._flags.copy(), self._choices.copy()
-        twin._differences = self._differences.copy()
+        twin._differences, twin._drafts = self._differences.copy(), {}
         return twin
 
     def measure(self, field: Field) -> float:
         """The ideal length in bits that ``encode`` would give ``field`` now; nothing is changed."""
-        trial, meter = self.copy(), Meter()
-        trial._transcribe(field, meter)
-        return meter.bits
+        return self._drafted(field)[1].bits
+
+    def _drafted(self, field: Field) -> tuple[MotionCoder, Draft]:
+        """``field`` as it would be written now, and a coder that has done so. Kept, as what is measured often is
+        written then."""
+        key = field.tobytes()
+        if key not in self._drafts:
+            after, draft = self.copy(), Draft()
+            after._transcribe(field, draft)
+            self._drafts[key] = after, draft
+        return self._drafts[key]
 
     def _transcribe(self, field: Field, port: Port) -> Field:
         """Write ``field`` or, where the port is a reader, ignore it and return what is read."""
@@ -135,7 +145,7 @@ class MotionCoder:
                 raise DamagedError("a motion vector is out of range")
             self._choices.refresh()
             self._differences.refresh()
-        self.previous = out.astype(np.int16).reshape(self.previous.shape)
+        self.previous, self._drafts = out.astype(np.int16).reshape(self.previous.shape), {}
         return self.previous
 
     def _vectors(self, truth: Ints, known: Ints, last: Ints, part: Pass, port: Port) -> Ints:

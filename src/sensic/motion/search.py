@@ -126,7 +126,7 @@ class _Grid:
         return np.ascontiguousarray(blocks.reshape(h * w, SIDE * SIDE, *tail))
 
     def samples(self, plane: Plane) -> Plane:
-        return self._blocks(plane[self._rows[:, None], self._columns])
+        return self._blocks(plane[self._rows][:, self._columns])
 
 
 class _Fit:
@@ -153,7 +153,7 @@ class _Fit:
         return best
 
     def _part(self, positions: NDArray[np.int16], samples: Plane, vectors: Vectors) -> Floats:
-        whole = positions + (vectors >> 2)[:, None]
+        whole = positions + np.repeat(vectors >> 2, samples.shape[1], 0).reshape(positions.shape)
         part = (vectors & 3).astype(np.uint16)
         index = part[:, 1] * np.uint16(8 * 32) + part[:, 0] * np.uint16(8)  # of both fractions, in 32nds
         fraction = np.repeat(index, samples.shape[1]).reshape(samples.shape)
@@ -226,12 +226,14 @@ class MotionSearch:
         """``field`` fitted to the warp, where a bit is worth a squared error of ``weight``."""
         effort = self._effort
         price = (BY_TURNS if effort.by_turns else TOGETHER) * weight
-        fitting = Fitting(current, reference, previous, price, effort.stride)
-        fitted = fitting.fit(field, effort.rounds, by_turns=effort.by_turns, merges=effort.merges)
+        fitting = Fitting(current, reference, field, previous, price, effort.stride)
+        error = fitting.error
+        fitted = fitting.fit(effort.rounds, by_turns=effort.by_turns, merges=effort.merges)
         if fitted is field or coder is None:
             return fitted
-        costs = [fitting.error(one) + weight * coder.measure(one) for one in (fitted, field)]
-        return fitted if costs[0] < costs[1] else field
+        cost = fitting.error + weight * coder.measure(fitted)
+        # Mostly less than the error alone, so that the other field's bits need no counting.
+        return fitted if cost < error or cost < error + weight * coder.measure(field) else field
 
 
 def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder, weight: float) -> Field:
