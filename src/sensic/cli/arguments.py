@@ -22,6 +22,9 @@ Model = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-t", metavar="N", help="Threads; all cores by default.")]
+Groups = Annotated[
+    int, typer.Option("--workers", "-w", metavar="N", help="Groups of pictures decoded at a time, for many cores.")
+]
 Backend = Annotated[
     str,
     typer.Option(

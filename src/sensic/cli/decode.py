@@ -42,6 +42,7 @@ def decode(
     ] = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
+    workers: arguments.Groups = 1,
     precision: arguments.Precision = "float",
     backend: arguments.Backend = "onnxruntime",
     decoder: Annotated[
@@ -78,6 +79,7 @@ def decode(
         "format": format,
         "model": model,
         "threads": threads,
+        "workers": workers,
         "precision": precision,
         "backend": backend,
         "on_error": on_error,

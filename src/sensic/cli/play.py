@@ -36,6 +36,7 @@ def play(
     limit: arguments.Limit = None,
     model: arguments.Model = None,
     threads: arguments.Threads = None,
+    workers: arguments.Groups = 1,
     precision: arguments.Precision = "float",
     backend: arguments.Backend = "onnxruntime",
 ) -> None:
@@ -43,7 +44,7 @@ def play(
     import sensic
 
     options: dict[str, Any] = {
-        "model": model, "threads": threads, "precision": precision, "backend": backend,
+        "model": model, "threads": threads, "workers": workers, "precision": precision, "backend": backend,
         "on_error": on_error, **arguments.limits(limit),
     }  # fmt: skip
     if player is None and not sys.stdout.isatty():

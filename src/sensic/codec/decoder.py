@@ -67,6 +67,13 @@ class Decoder:
                     coder.finish()
                 yield decoded
 
+    @property
+    def frame_bytes(self) -> int:
+        """What a frame takes in memory."""
+        info = self._header.info
+        height, width = -(-info.height // 2), -(-info.width // 2)
+        return (info.height * info.width + 2 * height * width) * (1 if info.depth == 8 else 2)
+
     def twin(self) -> Decoder:
         """Another one for the same stream."""
         return Decoder(self._model, self._backend, self._header)

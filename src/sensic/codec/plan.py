@@ -21,6 +21,7 @@ from sensic.codec.transcode import (
     Destination,
     Source,
     check_options,
+    check_workers,
     expected_frames,
     refuse_same_file,
     side_of,
@@ -168,6 +169,7 @@ def plan_decode(
     precision: str = "float",
     backend: str = DEFAULT_BACKEND,
     on_error: str = ON_ERROR[0],
+    workers: int = 1,
     limits: Limits = DEFAULT_LIMITS,
 ) -> DecodePlan:
     """Check what ``sensic.decode`` would check before it begins, with the same arguments, and say what it would do.
@@ -183,6 +185,7 @@ def plan_decode(
     refuse_same_file(source, destination)
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
         header = reader.header
+        check_workers(workers, header.profile, on_error, threads, backend)
         decoder_for(header, model, threads, SensingView(decoder, layers, uncertainty), precision, backend)
         index = reader.index() if reader.seekable and on_error == "fail" else None
         container = container_of(destination, format)

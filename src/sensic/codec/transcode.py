@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sensic.codec.concealment import Concealment
+from sensic.codec.decoder import Decoder
 from sensic.codec.encoder import Encoder
 from sensic.codec.engine import DEFAULT_BACKEND, load_backend
+from sensic.codec.groups import side_by_side
 from sensic.codec.profiles import PROFILES, SensingView, check_for, decoder_for
 from sensic.codec.rated import Rated, Verdict
 from sensic.codec.reports import DecodeReport, EncodeReport, Progress, ProgressCallback
@@ -230,6 +232,7 @@ def decode(
     precision: str = "float",
     backend: str = DEFAULT_BACKEND,
     on_error: str = ON_ERROR[0],
+    workers: int = 1,
     limits: Limits = DEFAULT_LIMITS,
     progress: ProgressCallback | None = None,
 ) -> DecodeReport:
@@ -247,6 +250,9 @@ def decode(
     decoded, the last good picture, moved on, stands in for what is lost, and the report's ``concealed`` tells where. A
     damaged header remains an error. ``limits`` is what the stream may ask for.
 
+    ``workers`` groups of pictures are decoded at a time, each with one thread in its networks: for machines with more
+    cores than two. The pictures are the same, those of so many groups are held in memory, 1 GiB at most.
+
     Raises StreamError and what is below it, WrongModelError (names the model wanted), OutputError, UsageError.
 
     >>> decode("holiday.mkv", "back.mp4", codec="libx264", options={"crf": "16"}).frames
@@ -255,13 +261,18 @@ def decode(
     refuse_same_file(source, destination)
     concealment: Concealment | None = None
     with StreamReader(source, limits=limits) as reader, side_of(reader, on_error) as side:
+        check_workers(workers, reader.header.profile, on_error, threads, backend)
         pictures = decoder_for(
-            reader.header, model, threads, SensingView(decoder, layers, uncertainty), precision, backend
-        )
+            reader.header, model, threads if workers == 1 else 1, SensingView(decoder, layers, uncertainty), precision,
+            backend,
+        )  # fmt: skip
         info = reader.header.info
         if on_error == "fail":
             total = sum(entry.frames for entry in reader.index()) if reader.seekable else None
-            frames = pictures.frames(reader.blocks())
+            if workers > 1 and isinstance(pictures, Decoder):
+                frames = side_by_side(pictures, reader.blocks(), workers)
+            else:
+                frames = pictures.frames(reader.blocks())
         else:
             concealment = Concealment(pictures, reader.header, check_for(pictures))
             total, frames = None, concealment.frames(reader.survivors())
@@ -275,6 +286,16 @@ def decode(
         count.frames, info.width, info.height, _size(destination, 0), count.seconds, notes,
         tuple(concealment.intervals) if concealment else (),
     )  # fmt: skip
+
+
+def check_workers(workers: int, profile: str, on_error: str, threads: int | None, backend: str) -> None:
+    """Raises UsageError where several workers can't decode."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise UsageError(f"workers is a whole number, 1 or more, not {workers!r}")
+    if workers > 1 and (profile != "neural" or on_error != "fail" or backend != DEFAULT_BACKEND):
+        raise UsageError(f"workers are for whole streams of the profile neural, decoded with {DEFAULT_BACKEND}")
+    if workers > 1 and threads not in (None, 1):
+        raise UsageError(f"each worker has one thread: give workers or threads, not {threads} threads")
 
 
 def side_of(reader: StreamReader, on_error: str) -> SideStreams:
