@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,38 @@ def test_little_memory(job: str, left: int, place: Place) -> None:
     assert "fault of Sensic" not in ended.said
     assert ended.left == [] or ended.code < 0
     place.check_sources()
+
+
+_LITTLE_FOR_THE_CODER = """
+import resource, sys
+import numpy as np
+from sensic.entropy.coder import FrequencyTable, SymbolDecoder, SymbolEncoder
+table = FrequencyTable.uniform(1 << 16)
+symbols = np.zeros(1 << 22, np.int32)  # coded, 8 MB
+encoder, full, decoder = SymbolEncoder(), SymbolEncoder(), SymbolDecoder(bytes(1024))
+full.encode(symbols, table)
+pages = int(open("/proc/self/statm").read().split()[0])
+most = pages * resource.getpagesize() + (1 << 21)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+work = {
+    "encode": lambda: encoder.encode(symbols, table),
+    "decode": lambda: decoder.decode(symbols.size, table),
+    "copy": full.copy,
+    "finish": full.finish,
+}
+try:
+    work[sys.argv[1]]()
+except MemoryError:
+    print("not enough")
+"""
+
+
+@pytest.mark.parametrize("what", ["encode", "decode", "copy", "finish"])
+def test_little_memory_for_the_entropy_coder(what: str) -> None:
+    """Constriction alone would end the process."""
+    words = [sys.executable, "-c", _LITTLE_FOR_THE_CODER, what]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "not enough\n", "")
 
 
 _RANDOM_CLOCK = """

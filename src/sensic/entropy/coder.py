@@ -19,6 +19,7 @@ from sensic.errors import DamagedError
 
 PRECISION = 24
 TOTAL = 1 << PRECISION
+_SMALL = 1 << 16  # bytes for whatever else constriction needs
 
 IntArray = NDArray[np.int32]
 
@@ -54,6 +55,7 @@ class FrequencyTable:
     @cached_property
     def model(self) -> constriction.stream.model.Categorical:
         """constriction's own form of the table."""
+        _reserve(4 * self.frequencies.size)
         return constriction.stream.model.Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
 
     @cached_property
@@ -76,6 +78,7 @@ class SymbolEncoder:
     def encode(self, symbols: IntArray, table: FrequencyTable) -> None:
         """Symbols in ``0..n-1`` as int32 [k]; k may be 0."""
         if symbols.size:
+            _reserve(self._coder.num_words() + symbols.size)
             self._coder.encode(np.ascontiguousarray(symbols, dtype=np.int32), table.model)
             self.bits += float(table.bits[symbols].sum())
 
@@ -87,12 +90,14 @@ class SymbolEncoder:
 
     def copy(self) -> SymbolEncoder:
         """An encoder that has written the same, to go on from here a second time."""
+        _reserve(self._coder.num_words())
         twin = SymbolEncoder()
         twin._coder, twin.bits = self._coder.clone(), self.bits
         return twin
 
     def finish(self) -> bytes:
         """The coded bytes: little-endian 32-bit words."""
+        _reserve(self._coder.num_words())
         words: NDArray[np.uint32] = self._coder.get_compressed()
         return words.astype("<u4").tobytes()
 
@@ -107,11 +112,13 @@ class SymbolDecoder:
     def __init__(self, data: bytes) -> None:
         if len(data) % 4:
             raise DamagedError("entropy-coded data is not a whole number of 32-bit words")
+        _reserve(len(data) // 4)
         self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(data, dtype="<u4").astype(np.uint32))
 
     def decode(self, count: int, table: FrequencyTable) -> IntArray:
         if count == 0:
             return np.empty(0, np.int32)
+        _reserve(count)
         try:
             symbols: IntArray = self._coder.decode(table.model, count)
         except (AssertionError, ValueError) as error:
@@ -129,3 +136,9 @@ class SymbolDecoder:
         """Raise ``DamagedError`` when the data can't end here."""
         if not self._coder.maybe_exhausted():
             raise DamagedError("entropy-coded data goes on after the last symbol")
+
+
+def _reserve(words: int) -> None:
+    """Raises MemoryError where there is no room for so many 32-bit words, twice as they grow. They are given back at
+    once and never touched: constriction, where it gets no memory, ends the process."""
+    np.empty(8 * words + _SMALL, np.uint8)
