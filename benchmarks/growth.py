@@ -1,10 +1,11 @@
-"""Time and memory as videos get longer and larger, and with threads: ``python -m benchmarks.growth CLIP``.
+"""Time and memory as videos get longer and larger, with threads and with workers: ``python -m benchmarks.growth CLIP``.
 
 The clip is scaled and repeated from the start. Encoding and decoding (to y4m) run as programs of their own with one
-thread, where nothing else is said; their CPU time and peak resident memory count, starting included. Lengths are coded
-with the preset ``realtime`` at a small size, sizes and threads with ``medium`` and few frames. What grew with the
-length would show as a slope of the memory; time per frame falls towards a constant, as more frames share the start.
-Writes ``growth.json``, ``growth.md`` and ``growth.png``.
+thread, where nothing else is said; their CPU time and peak resident memory count, starting included (of workers the
+memory of the largest process). Lengths are coded with the preset ``realtime`` at a small size, the others with
+``medium`` and few frames, workers with several groups. What grew with the length would show as a slope of the memory;
+time per frame falls towards a constant, as more frames share the start. Writes ``growth.json``, ``growth.md`` and
+``growth.png``.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ LENGTHS = (100, 1000, 10_000)
 SMALL = (96, 64)
 SIZES = ((320, 180), (640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 THREADS = (1, 2, 4)
-OF_THREADS = (1280, 720)
-FEW = 8
+WORKERS = (1, 2, 4)
+SEVERAL = (1280, 720)  # pixels, where threads or workers share the work
+FEW, GROUPS = 8, 4
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,25 @@ class Case:
     frames: int
     width: int
     height: int
-    threads: int
     preset: str
+    threads: int = 1
+    workers: int = 1
 
     @property
     def at(self) -> float:
         """Its place on the axis."""
-        return {"length": self.frames, "size": self.width * self.height / 1e6, "threads": self.threads}[self.axis]
+        megapixels = self.width * self.height / 1e6
+        places = {"length": self.frames, "size": megapixels, "threads": self.threads, "workers": self.workers}
+        return places[self.axis]
 
     @property
     def name(self) -> str:
-        return {"length": f"{self.frames} frames", "size": f"{self.height}p", "threads": f"{self.threads}"}[self.axis]
+        return {"length": f"{self.frames} frames", "size": f"{self.height}p"}.get(self.axis, f"{self.at}")
+
+    @property
+    def options(self) -> list[str]:
+        """Of both jobs."""
+        return ["--workers", f"{self.workers}"] if self.workers > 1 else ["--threads", f"{self.threads}"]
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,10 @@ class Row:
 
 def cases() -> list[Case]:
     return [
-        *(Case("size", FEW, width, height, 1, "medium") for width, height in SIZES),
-        *(Case("threads", FEW, *OF_THREADS, threads, "medium") for threads in THREADS),
-        *(Case("length", frames, *SMALL, 1, "realtime") for frames in LENGTHS),
+        *(Case("size", FEW, width, height, "medium") for width, height in SIZES),
+        *(Case("threads", FEW, *SEVERAL, "medium", threads=threads) for threads in THREADS),
+        *(Case("workers", GROUPS * FEW, *SEVERAL, "medium", workers=workers) for workers in WORKERS),
+        *(Case("length", frames, *SMALL, "realtime") for frames in LENGTHS),
     ]
 
 
@@ -76,13 +87,13 @@ def measure(case: Case, clip: Path, folder: Path) -> list[Row]:
     """Encodes and decodes."""
     source, coded, decoded = (str(folder / name) for name in ("source.mp4", "coded.mkv", "decoded.y4m"))
     scaled_loop(clip, Path(source), case.width, case.height, case.frames)
-    options = ["--threads", str(case.threads), "--quiet"]
+    gop = ["--gop", f"{FEW}"] if case.axis == "workers" else []
     rows = []
     for job, words in (
-        ("encode", ["encode", source, coded, "--preset", case.preset]),
+        ("encode", ["encode", source, coded, "--preset", case.preset, *gop]),
         ("decode", ["decode", coded, decoded]),
     ):
-        usage = run([sys.executable, "-P", "-m", "sensic.cli", *words, *options])
+        usage = run([sys.executable, "-P", "-m", "sensic.cli", *words, *case.options, "--quiet"])
         rows.append(Row(case, job, usage.seconds, usage.cpu, usage.memory))
     return rows
 
@@ -102,9 +113,9 @@ def table(rows: list[Row], axis: str) -> str:
 
 def draw(rows: list[Row], path: Path) -> None:
     """Time per frame above, memory below, one column for each axis."""
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    axes = figure.subplots(2, 3)
-    columns = (("length", "frames"), ("size", "million pixels"), ("threads", "threads"))
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    axes = figure.subplots(2, 4)
+    columns = (("length", "frames"), ("size", "million pixels"), ("threads", "threads"), ("workers", "workers"))
     for number, (axis, label) in enumerate(columns):
         for job, colour in zip(JOBS, ("#1971c2", "#e8590c"), strict=True):
             some = [row for row in rows if row.case.axis == axis and row.job == job]
@@ -139,7 +150,7 @@ def main(
                 rows += measure(case, clip, Path(scratch))
             (out / "growth.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
             bar.advance(task)
-    text = "\n".join(table(rows, axis) for axis in ("length", "size", "threads"))
+    text = "\n".join(table(rows, axis) for axis in ("length", "size", "threads", "workers"))
     (out / "growth.md").write_text(text)
     draw(rows, out / "growth.png")
     typer.echo(text)
