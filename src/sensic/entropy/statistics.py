@@ -12,6 +12,7 @@ fastest; every sum is exact, whatever its order).
 from __future__ import annotations
 
 from copy import copy
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +69,18 @@ class TableStatistics:
         zeros = np.bincount(cells, minlength=size) - np.bincount(there, minlength=size)
         channels, index = np.divmod(there, SCALES)
         zeros = zeros.reshape(self._channels, SCALES)
-        _add(self._common, _histogram(zeros.sum(0), index, magnitudes))
+        _add(self._common, zeros.sum(0), index, magnitudes)
         # The channel's correction is learned on top of the common one, with the tables that now apply.
         corrected = np.zeros_like(zeros)
         for index_, table in enumerate(self._table.tolist()):
             corrected[:, table] += zeros[:, index_]
         tables = first_cells(channels) + self._table[index]
-        _add(self._own, _histogram(corrected.ravel(), tables.astype(np.int64), magnitudes).reshape(self._own.shape))
+        _add(self._own.reshape(-1), corrected.ravel(), tables, magnitudes)
         common = self._common.reshape(SCALES, MAGNITUDES).astype(np.float64)
         self._table = (common @ self._cost + self._step_penalty).argmin(1).astype(np.int16)
-        # One product per channel, small enough for BLAS to stay on this thread: its helpers would starve the networks.
-        own = (self._own[:, None].astype(np.float64) @ self._moved_cost)[:, 0] + self._channel_penalty
+        # Few channels at a time, so that BLAS stays on this thread: its helpers would starve the networks.
+        few = self._own.reshape(-1, gcd(self._channels, 8), SCALES * MAGNITUDES).astype(np.float64)
+        own = (few @ self._moved_cost).reshape(self._channels, -1) + self._channel_penalty
         self._shift = (own.argmin(1) - REACH).astype(np.int16)
 
 
@@ -87,13 +89,8 @@ def first_cells(channels: Channels) -> Cells:
     return channels * SCALES
 
 
-def _histogram(zeros: Counts, cells: Cells, magnitudes: Counts) -> Counts:
-    """How often which magnitude came: ``zeros`` [k] that often in cell 0..k-1, others as listed; [16 k]."""
-    seen = np.bincount(cells * MAGNITUDES + magnitudes, minlength=zeros.size * MAGNITUDES)
-    seen[::MAGNITUDES] += zeros
-    return seen
-
-
-def _add(counts: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+def _add(counts: Counts, zeros: Counts, cells: Cells, magnitudes: Counts) -> None:
+    """Let what was counted [16 k] fade, and count anew: ``zeros`` [k] that often in cell 0..k-1, others as listed."""
     counts -= counts >> DECAY_SHIFT
-    counts += new << UNIT_SHIFT
+    counts[::MAGNITUDES] += zeros << UNIT_SHIFT
+    np.add.at(counts, cells * MAGNITUDES + magnitudes, 1 << UNIT_SHIFT)
