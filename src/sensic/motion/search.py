@@ -241,9 +241,10 @@ def _worthwhile(field: Field, previous: Field, fit: _Fit, coder: MotionCoder, we
 
     Block by block it never would: the first of many blocks to change its mind gains little.
     """
-    blocks = np.arange(field[0].size)
-    gain = float((fit.errors(blocks, _vectors(previous)) - fit.errors(blocks, _vectors(field))).sum())
-    most = DEAREST * int((field != previous).any(0).sum())  # so that the bits are counted only where it is close
+    at = np.flatnonzero((field != previous).any(0))
+    gains = np.zeros(field[0].size, np.float32)
+    gains[at] = fit.errors(at, _vectors(previous)[at]) - fit.errors(at, _vectors(field)[at])
+    gain, most = float(gains.sum()), DEAREST * at.size  # so that the bits are counted only where it is close
     return field if gain > weight * most or gain > weight * coder.measure(field) else previous
 
 
