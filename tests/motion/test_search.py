@@ -143,3 +143,4 @@ def test_a_fitted_field_keeps_its_bounds_and_never_costs_more_than_it_gains(
     assert np.abs(bent).max() <= LIMIT
     free.fit(0, merges=2)
     assert free.error <= error * (1 + 1e-5)
+    assert free.error == Fitting(current, previous, free.field, field, 0.0, stride).error  # nothing was kept too long
