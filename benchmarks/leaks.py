@@ -1,14 +1,19 @@
 """A thousand encodes and decodes in one process: ``python -m benchmarks.leaks``.
 
 A tiny clip, the profiles neural and sensing in turns, with a small model of the tests: what matters is what stays.
-After a warm-up the memory of the process, its open files and threads are read every so often. Writes ``leaks.json``.
+After a warm-up the memory of the process is read every so often, what libraries have taken of the heap and not given
+back (glibc's mallinfo2), Python's blocks and objects, open files and threads. Writes ``leaks.json``.
+
+With MALLOC_ARENA_MAX=1 in the environment threads share one heap, and what grows is not their gaps.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +29,7 @@ from sensic.video import Filters
 from tests.vectors.streams import HERE
 
 OPTIONS: tuple[dict[str, Any], ...] = ({"model": HERE / "model", "preset": 0, "gop": 2}, {"profile": "sensing"})
+GROWS = {"bytes": "bytes in memory", "heap": "of them in the heap", "blocks": "blocks", "objects": "objects of Python"}
 WARM_UP = 250
 """Until then allocators take what they keep."""
 
@@ -40,7 +46,25 @@ def kept() -> dict[str, int]:
     """What the process holds (Linux)."""
     gc.collect()
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return {"bytes": resident, "files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count()}
+    return {
+        "bytes": resident, "heap": heap(), "blocks": sys.getallocatedblocks(), "objects": len(gc.get_objects()),
+        "files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(),
+    }  # fmt: skip
+
+
+class _Mallinfo2(ctypes.Structure):
+    _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _names)
+
+
+def heap() -> int:
+    """Bytes that libraries hold of the C heap; free gaps don't count. 0 without glibc 2.33."""
+    ask = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if ask is None:
+        return 0
+    ask.restype = _Mallinfo2
+    info = ask()
+    return int(info.uordblks + info.hblkhd)
 
 
 def main(
@@ -56,10 +80,10 @@ def main(
             once(clip, Path(name), number)
             if number >= WARM_UP - 1 and (number + 1) % 50 == 0:
                 rows.append({"done": number + 1 - WARM_UP, **kept()})
-    resident = [row["bytes"] / 1024 for row in rows]
-    slope = float(np.polyfit([row["done"] for row in rows], resident, 1)[0])
+    slopes = {key: float(np.polyfit([row["done"] for row in rows], [row[key] for row in rows], 1)[0]) for key in GROWS}
     record = {
-        "count": count, "kilobytes each": round(slope, 3), "first": rows[0], "last": rows[-1],
+        "count": count, "each": {key: round(slope, 3) for key, slope in slopes.items()},
+        "first": rows[0], "last": rows[-1],
         "cpu_seconds": round(time.process_time() - began, 1), "rows": rows,
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
@@ -67,7 +91,8 @@ def main(
     for row in (rows[0], rows[-1]):
         held = f"{row['bytes'] / 2**20:.1f} MiB, {row['files']} files open, {row['threads']} threads"
         print(f"after {row['done']:,}: {held}")
-    print(f"{slope:+.3f} kB for each encode and decode")
+    each = (f"{slope:+.3f} {GROWS[key]}" for key, slope in slopes.items())
+    print(f"each encode and decode: {', '.join(each)}")
 
 
 if __name__ == "__main__":

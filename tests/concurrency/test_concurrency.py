@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sensic
+from benchmarks.leaks import heap
 from tests.codec.pictures import write_video
 from tests.concurrency.jobs import MODEL, OPTIONS, SEVERAL, job
 
@@ -78,12 +79,10 @@ def test_nothing_global_is_changed(folder: Path, alone: list[tuple[str, str]]) -
     assert state() == before
 
 
-def kept() -> tuple[int, int, int]:
-    """Kilobytes in memory, open files, threads of this process."""
+def kept() -> tuple[int, int, int, int]:
+    """Bytes of the heap, objects of Python, open files, threads of this process."""
     gc.collect()
-    with open("/proc/self/statm", encoding="ascii") as file:
-        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-    return resident, len(os.listdir("/proc/self/fd")), threading.active_count()
+    return heap(), len(gc.get_objects()), len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
@@ -96,11 +95,12 @@ def test_nothing_leaks(tmp_path: Path) -> None:
         sensic.encode(source, tmp_path / "s.mkv", threads=1, **options)
         sensic.decode(tmp_path / "s.mkv", tmp_path / "out.mkv", model=options.get("model"), threads=1)
 
-    for number in range(12):
-        once(number)
-    resident, files, threads = kept()
     for number in range(24):
         once(number)
-    after, *rest = kept()
-    assert rest == [files, threads]
-    assert after - resident < 4 * 1024  # a small model that stayed would be 12 MB
+    held, objects, *open_before = kept()
+    for number in range(12):
+        once(number)
+    held_after, objects_after, *open_after = kept()
+    assert open_after == open_before
+    assert objects_after - objects < 12  # not one for each
+    assert held_after - held < 1 << 20  # a small model that stayed would be 12 MB
