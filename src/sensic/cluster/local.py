@@ -12,13 +12,18 @@ from sensic.cluster.protocol import Deaths, Results, Task
 from sensic.errors import UsageError
 
 
+def whole_workers(workers: int) -> int:
+    """That number. Raises UsageError below 1, and for what is no whole number."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise UsageError(f"workers is a whole number, 1 or more, not {workers!r}")
+    return workers
+
+
 class LocalExecutor:
     """``workers`` processes. Raises UsageError for a number below 1."""
 
     def __init__(self, workers: int) -> None:
-        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-            raise UsageError(f"workers is a whole number, 1 or more, not {workers!r}")
-        self.workers = workers
+        self.workers = whole_workers(workers)
 
     def run(self, tasks: Sequence[Task], on_report: Callable[[int, Any], None]) -> Results:
         waiting, left = deque(range(len(tasks))), len(tasks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from sensic.model import Model
 from sensic.motion import BLOCK, Field, MotionCoder
 from sensic.runtime import Backend
 from sensic.video import Frame
-from sensic.video.frame import Plane
+from sensic.video.frame import Plane, chroma_shape
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Decoder:
     def frame_bytes(self) -> int:
         """What a frame takes in memory."""
         info = self._header.info
-        height, width = -(-info.height // 2), -(-info.width // 2)
-        return (info.height * info.width + 2 * height * width) * (1 if info.depth == 8 else 2)
+        samples = info.height * info.width + 2 * prod(chroma_shape(info.height, info.width))
+        return samples * (1 if info.depth == 8 else 2)
 
     def twin(self) -> Decoder:
         """Another one for the same stream."""

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from sensic.cluster import whole_workers
 from sensic.codec.concealment import Concealment
 from sensic.codec.decoder import Decoder
 from sensic.codec.encoder import Encoder
@@ -170,8 +171,8 @@ def check_options(
         raise UsageError(f"a rate target doesn't go with the profile {profile}")
     if work.is_chunked and profile != "neural":
         raise UsageError(f"workers, cluster and resume are for the profile neural, not {profile}")
-    if work.is_chunked and threads not in (None, 1):
-        raise UsageError(f"each worker has one thread: give workers or threads, not {threads} threads")
+    if work.is_chunked:
+        _check_one_thread(threads)
     if backend != DEFAULT_BACKEND and (work.is_chunked or profile != "neural"):
         raise UsageError(
             f"workers, cluster, resume and the profile sensing go with {DEFAULT_BACKEND} only, not {backend}"
@@ -290,11 +291,15 @@ def decode(
 
 def check_workers(workers: int, profile: str, on_error: str, threads: int | None, backend: str) -> None:
     """Raises UsageError where several workers can't decode."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise UsageError(f"workers is a whole number, 1 or more, not {workers!r}")
-    if workers > 1 and (profile != "neural" or on_error != "fail" or backend != DEFAULT_BACKEND):
+    if whole_workers(workers) == 1:
+        return
+    if profile != "neural" or on_error != "fail" or backend != DEFAULT_BACKEND:
         raise UsageError(f"workers are for whole streams of the profile neural, decoded with {DEFAULT_BACKEND}")
-    if workers > 1 and threads not in (None, 1):
+    _check_one_thread(threads)
+
+
+def _check_one_thread(threads: int | None) -> None:
+    if threads not in (None, 1):
         raise UsageError(f"each worker has one thread: give workers or threads, not {threads} threads")
 
 

@@ -8,8 +8,9 @@ Python integers). The byte format is specified in docs/bitstream.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import constriction
 import numpy as np
@@ -136,6 +137,15 @@ class SymbolDecoder:
         """Raise ``DamagedError`` when the data can't end here."""
         if not self._coder.maybe_exhausted():
             raise DamagedError("entropy-coded data goes on after the last symbol")
+
+
+def runs(keys: NDArray[Any]) -> Iterator[tuple[int, slice]]:
+    """Every value in ``keys`` [n], the least first, and where it stands once they are sorted."""
+    end = 0
+    for key, count in enumerate(np.bincount(keys).tolist()):
+        if count:
+            begin, end = end, end + count
+            yield key, slice(begin, end)
 
 
 def _reserve(words: int) -> None:

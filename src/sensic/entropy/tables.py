@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.entropy.coder import FrequencyTable, IntArray, SymbolDecoder, SymbolEncoder
+from sensic.entropy.coder import FrequencyTable, IntArray, SymbolDecoder, SymbolEncoder, runs
 from sensic.errors import DamagedError
 
 SCALES = 64
@@ -135,8 +135,5 @@ class ScaleTables:
             yield 0, surest
         sorted_ = index[rest]
         order = rest[np.argsort(sorted_, kind="stable")]
-        end = 0
-        for scale, count in enumerate(np.bincount(sorted_).tolist()):
-            begin, end = end, end + count
-            if count:
-                yield scale, order[begin:end]
+        for scale, run in runs(sorted_):
+            yield scale, order[run]

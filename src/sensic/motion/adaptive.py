@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sensic.entropy.coder import TOTAL, FrequencyTable, SymbolDecoder, SymbolEncoder
+from sensic.entropy.coder import TOTAL, FrequencyTable, SymbolDecoder, SymbolEncoder, runs
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -94,11 +94,8 @@ def _code(port: Port, keys: Ints | Keys, truth: Ints, table: Callable[[int], Fre
     """Code ``truth`` with the tables of its ``keys``: those with the same key together, the least keys first."""
     order = np.argsort(keys, kind="stable")
     wanted, found = truth[order], np.empty_like(truth)
-    end = 0
-    for key, count in enumerate(np.bincount(keys).tolist()):
-        if count:
-            begin, end = end, end + count
-            found[begin:end] = port.code(wanted[begin:end], table(key))
+    for key, run in runs(keys):
+        found[run] = port.code(wanted[run], table(key))
     values = np.empty_like(truth)
     values[order] = found
     return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from sensic.model.model import QUALITIES
 from sensic.networks.codec import EntropyPrior, Parameters, VideoVAE, pack, unpack
@@ -53,7 +54,8 @@ class FrozenBlock(nn.Module):
         super().__init__()
         self.a, self.d, self.b, self.f2 = block.a, block.d, block.b, block.f2
         channels, both = block.f2.in_channels, block.f1.state_dict()
-        self.value, self.gate = (nn.Conv2d(channels, channels, 1) for _ in range(2))
+        # Without values of their own, which would be drawn from the random numbers of whoever trains.
+        self.value, self.gate = (skip_init(nn.Conv2d, channels, channels, 1) for _ in range(2))  # type: ignore[no-untyped-call]
         for part, conv in enumerate((self.value, self.gate)):
             conv.load_state_dict({name: value.chunk(2)[part] for name, value in both.items()})
 

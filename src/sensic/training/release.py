@@ -77,7 +77,7 @@ def export_weights(
     if int8:
         footage = _some(open_packs(packs), calibrate or INT8_CLIPS) if packs else []
         return make_int8(Model.load(source), footage, directory, name=name or _name(directory), progress=progress)
-    weights = find_weights(Path(source) if Path(source).exists() else shipped(str(source)))
+    weights = find_weights(Path(source))
     more = read_facts(Path(facts)) if isinstance(facts, str | Path) else facts or {}
     graphs, name = graphs_of(weights), name or _name(directory)
     if graphs == SENSING_GRAPHS:
@@ -132,11 +132,6 @@ def _some(packs: Sequence[Pack], count: int) -> list[Planes]:
     return list(islice(clips, 0, every * count, every))
 
 
-def shipped(name: str) -> Path:
-    """The directory of the model that ships under that name, or the name itself, where there is none."""
-    return Model.load(name).directory if name in Model.shipped() else Path(name)
-
-
 def _tables(folder: Path) -> dict[str, NDArray[np.int32]]:
     """The symbol tables that lie beside the weights of a model."""
     integers = Model.load(folder).integers if (folder / MANIFEST).is_file() else {}
@@ -144,11 +139,13 @@ def _tables(folder: Path) -> dict[str, NDArray[np.int32]]:
 
 
 def find_weights(source: Path) -> Path:
-    """The file of weights in a folder, or that file. Raises ModelError."""
+    """The file of weights in a folder or in the model that ships under that name, or that file. Raises ModelError."""
     if source.is_file():
         return source
     if not source.exists():
-        raise ModelError(f"there is no {source}")
+        if str(source) not in Model.shipped():
+            raise ModelError(f"there is no {source}")
+        source = Model.load(source).directory
     for name in WEIGHTS:
         if (source / name).is_file():
             return source / name
