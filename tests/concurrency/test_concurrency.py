@@ -15,7 +15,6 @@ import pytest
 import sensic
 from benchmarks.leaks import heap
 from tests.codec.pictures import write_video
-from tests.concurrency import jobs
 from tests.concurrency.jobs import MODEL, OPTIONS, SEVERAL, job
 
 
@@ -37,7 +36,7 @@ def executor(kind: str) -> Executor:
     if kind == "threads":
         return ThreadPoolExecutor(SEVERAL)
     context = multiprocessing.get_context(kind)
-    context.set_forkserver_preload([jobs.__name__, "sensic.codec.transcode"])
+    context.set_forkserver_preload([job.__module__, "sensic.codec.transcode"])
     return ProcessPoolExecutor(2, context)
 
 
